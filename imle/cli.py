@@ -1,0 +1,269 @@
+"""The `imle` command: download, train, evaluate, predict, explain, import the authors' weights, make the demo cohort."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from imle.errors import Refusal
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with a page of notices
+
+app = typer.Typer(
+    help="Read 12-lead ECGs with IMLE-Net and see where it looked. Research use only; not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+err = Console(stderr=True)
+
+DEFAULT_DATA = Path("data/ptbxl")
+
+DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
+ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
+Engine = Annotated[str | None, typer.Option(help="fast, exact or keras; by default what suits the processor.")]
+
+
+@app.command()
+def download(
+    dest: Annotated[Path, typer.Argument(help="Where PTB-XL goes.")],
+    hr: Annotated[bool, typer.Option("--500hz", help="Also the 500 Hz records (2.6 GB more).")] = False,
+    workers: Annotated[int, typer.Option(min=1, max=32, help="Files fetched at once.")] = 8,
+    base_url: Annotated[str | None, typer.Option(help="A mirror of the data set's folder.")] = None,
+):
+    """Fetch PTB-XL 1.0.3 from PhysioNet, checked against its SHA-256 sums; run again, it goes on where it stopped."""
+    from imle.ptbxl.download import PHYSIONET_URL
+    from imle.ptbxl.download import download as fetch
+
+    with refusals(), bar("PTB-XL", DownloadColumn()) as progress:
+        task = progress.add_task("files", total=None)
+        fetch(
+            dest,
+            fs_hz=(100, 500) if hr else (100,),
+            base_url=base_url or PHYSIONET_URL,
+            workers=workers,
+            on_progress=lambda done, total, n_bytes: progress.update(task, completed=done, total=total),
+        )
+    print(f"PTB-XL is in {dest}")
+
+
+@app.command()
+def train(
+    out: Annotated[Path, typer.Option(help="The run's folder; the best epoch's model ends in it.")],
+    data_dir: DataDir = DEFAULT_DATA,
+    model: Annotated[str, typer.Option(help="A network of the registry.")] = "imle_net",
+    epochs: Annotated[int, typer.Option(min=1)] = 9,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    seed: Annotated[int, typer.Option()] = 0,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run in --out.")] = False,
+):
+    """Train a network on folds 1-8, choosing the epoch on fold 9. Ctrl-C keeps the best epoch so far."""
+    with refusals():
+        from imle.inference import export_openvino
+        from imle.ptbxl import PtbXl
+        from imle.training.loop import train as run
+        from imle.training.recipe import Recipe
+
+        recipe = Recipe(epochs=epochs, batch_size=batch_size, seed=seed, precision=precision)
+        data = open_with_store(PtbXl(data_dir))
+        with bar(f"training {model}", TextColumn("{task.fields[note]}")) as progress:
+            task = progress.add_task("steps", total=None, note="")
+
+            def on_step(now):
+                note = f"epoch {now.epoch + 1}/{epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
+                done = now.epoch * now.steps + now.step
+                progress.update(task, completed=done, total=epochs * now.steps, note=note)
+
+            def on_epoch(row):
+                print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True)
+
+            try:
+                card = run(data, model, recipe, out, resume=resume, on_step=on_step, on_epoch=on_epoch)
+            except KeyboardInterrupt:
+                progress.stop()
+                say_what_is_kept(out)
+                raise typer.Exit(130) from None
+        export_openvino(out)
+        print(f"{out}: epoch {card.recipe['best_epoch']}, fold 9 macro AUC {card.metrics['fold9']['macro_auc']:.4f}")
+
+
+@app.command()
+def evaluate(
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")],
+    data_dir: DataDir = DEFAULT_DATA,
+    model: ModelName = "imle_net",
+    fold: Annotated[int, typer.Option(min=1, max=10)] = 10,
+    engine: Engine = None,
+):
+    """Score a model on one fold: ROC-AUC, accuracy and F1, each with a 1000-sample bootstrap interval."""
+    with refusals():
+        from imle.evaluation.report import evaluate as score
+        from imle.inference import load_model
+        from imle.ptbxl import PtbXl
+
+        data = open_with_store(PtbXl(data_dir))
+        predictor = load_model(model, engine)
+        with bar(f"fold {fold}", MofNCompleteColumn()) as progress:
+            task = progress.add_task("records", total=None)
+            report = score(predictor, data, fold, progress=lambda done, n: progress.update(task, completed=done, total=n))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=2) + "\n")
+    print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
+    for name, row in {**report["metrics"], **report["auc_by_label"]}.items():
+        if row["value"] is not None:
+            print(f"  {name:18} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")
+
+
+@app.command()
+def predict(
+    paths: Annotated[list[Path], typer.Argument(help="ECG files, record stems, or folders of them.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of lines.")] = False,
+    model: ModelName = "imle_net",
+    engine: Engine = None,
+):
+    """Probabilities of the five superclasses, streamed record by record; files that cannot be read are named on stderr."""
+    with refusals():
+        from imle.inference import load_model
+        from imle.streaming import expand, stream_predictions
+
+        files = expand(paths)
+        predictor = load_model(model, engine)
+    refused, written = 0, 0
+    for answer in stream_predictions(predictor, files):
+        if isinstance(answer, Refusal):
+            refused += 1
+            complain(answer)
+            continue
+        print(as_list_item(answer, written) if as_json else as_line(answer), flush=True)
+        written += 1
+    if as_json:
+        print("]" if written else "[]")
+    if refused:
+        raise typer.Exit(2)
+
+
+@app.command()
+def explain(
+    path: Annotated[Path, typer.Argument(help="An ECG file or a record's stem.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    level: Annotated[str, typer.Option(help="The attention of the picture: beat, rhythm, channel, combined, published.")] = "combined",
+    layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2 or 3x4+II.")] = "12x1",
+    model: ModelName = "imle_net",
+    engine: Engine = None,
+):
+    """What the model saw in one ECG: explanation.json, heatmap.png, and explanation.html with every level."""
+    with refusals():
+        from imle.explain import explain as explain_ecg
+        from imle.figures.files import write_explanation
+        from imle.explain.summary import summary
+        from imle.formats import read_ecg
+        from imle.inference import load_model
+
+        ecg = read_ecg(path)
+        explanation = explain_ecg(load_model(model, engine), ecg)
+        written = write_explanation(explanation, out, level, layout)
+    print(summary(explanation))
+    for file in written:
+        print(f"  {file}")
+
+
+@app.command("import-weights")
+def import_weights(
+    file: Annotated[Path, typer.Argument(help="A checkpoint that the IMLE-Net authors published.")],
+    model: Annotated[str, typer.Option(help="The network it belongs to.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    data_dir: Annotated[Path | None, typer.Option(help="PTB-XL, to take mean and standard deviation from.")] = None,
+):
+    """Turn a published checkpoint into a model folder that every other command takes."""
+    with refusals():
+        from imle.inference import export_openvino
+        from imle.published import import_checkpoint
+
+        card = import_checkpoint(file, model, out, data_dir)
+        export_openvino(out)
+    print(f"{out}: {card.network}, mean {card.mean_mv:.4f} mV, standard deviation {card.sd_mv:.4f} mV")
+
+
+@app.command()
+def simulate(
+    dest: Annotated[Path, typer.Argument(help="Where the simulated records go.")],
+    seed: Annotated[int, typer.Option(help="Another seed, other records.")] = 0,
+):
+    """Write 60 simulated ECGs with known findings, in PTB-XL's layout."""
+    with refusals():
+        from imle.simulate import write_demo_cohort
+
+        write_demo_cohort(dest, seed=seed)
+    print(f"60 simulated records in {dest}")
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Show a Refusal, or a file that cannot be written, as one sentence and exit with status 2."""
+    try:
+        yield
+    except Refusal as error:
+        complain(error)
+        raise typer.Exit(2) from None
+    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        complain(f"{error.filename} cannot be written ({error.strerror.lower()}); choose another place")
+        raise typer.Exit(2) from None
+
+
+def complain(what) -> None:
+    """One sentence on stderr, unwrapped so that it can be searched and copied."""
+    print(f"imle: {what}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def bar(title: str, *columns) -> Iterator[Progress]:
+    """A progress bar on stderr, silent where that is no terminal."""
+    with Progress(TextColumn(title), BarColumn(), *columns, TimeRemainingColumn(), console=err, transient=True) as progress:
+        yield progress
+
+
+def open_with_store(data):
+    """`data` with its waveform store built, under a progress bar where that takes a while."""
+    with bar("building the waveform store", MofNCompleteColumn()) as progress:
+        task = progress.add_task("records", total=None)
+        data.build_store(lambda done, total: progress.update(task, completed=done, total=total))
+    return data
+
+
+def say_what_is_kept(out: Path) -> None:
+    from imle.model_folder import NotAModel, read_card
+
+    try:
+        card = read_card(out)
+    except NotAModel:
+        complain(f"stopped before the first epoch ended; {out} holds no model yet")
+        return
+    auc = card.metrics["fold9"]["macro_auc"]
+    complain(f"stopped; {out} keeps epoch {card.recipe['best_epoch']} (fold 9 macro AUC {auc:.4f}); --resume goes on")
+
+
+def as_list_item(answer: dict, index: int) -> str:
+    return ("[\n" if index == 0 else ",\n") + json.dumps(answer)
+
+
+def as_line(answer: dict) -> str:
+    return f"{answer['path']}  " + "  ".join(f"{label} {p:.3f}" for label, p in answer["probabilities"].items())
+
+
+def main() -> None:
+    """The console entry point; a reader that stops early (`| head`) ends the command quietly."""
+    try:
+        app()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,106 @@
+"""`Ecg`, the one object that travels from a file to a figure, and what is checked of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from imle.leads import LEADS
+
+MODEL_FS_HZ = 100
+MODEL_SECONDS = 10
+MODEL_SAMPLES = MODEL_FS_HZ * MODEL_SECONDS
+FS_RANGE_HZ = (50, 2000)
+
+# Real records reach 33 mV where an electrode comes loose; microvolts read as millivolts reach hundreds.
+LARGEST_MV = 50.0
+FLAT_MV = 1e-6
+
+
+class InvalidEcg(ValueError):
+    """A signal that cannot be an ECG as the models need it; the message says what is wrong and what would be right."""
+
+
+class UnreadableEcg(InvalidEcg):
+    """A file that could not be read as a 12-lead ECG: `path` and a one-sentence `reason`."""
+
+    def __init__(self, path, reason: str):
+        self.path = Path(path)
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+@dataclass(frozen=True)
+class Ecg:
+    """Ten seconds or more of a 12-lead ECG.
+
+    signal_mv: (12, n) float32 in millivolts, rows in the order of `imle.LEADS`.
+    fs_hz: samples a second. id: what the record is called where it came from. meta: what else the source told.
+    Raises InvalidEcg where the signal is not 12 finite leads, a lead is flat, or an amplitude cannot be in millivolts.
+    """
+
+    signal_mv: np.ndarray
+    fs_hz: float
+    id: str = ""
+    meta: dict = field(default_factory=dict)
+
+    leads = LEADS
+
+    def __post_init__(self):
+        object.__setattr__(self, "signal_mv", np.ascontiguousarray(self.signal_mv, np.float32))
+        check_signal(self.signal_mv, self.fs_hz)
+
+    @property
+    def seconds(self) -> float:
+        return self.signal_mv.shape[1] / self.fs_hz
+
+    def at(self, fs_hz: float) -> Ecg:
+        """The same record at another sampling rate, through an anti-aliasing polyphase filter."""
+        if fs_hz == self.fs_hz:
+            return self
+        return Ecg(resample(self.signal_mv, self.fs_hz, fs_hz), fs_hz, self.id, self.meta)
+
+    def for_model(self) -> np.ndarray:
+        """(12, 1000) float32 mV at 100 Hz: the first ten seconds, as the networks take them."""
+        return np.ascontiguousarray(self.at(MODEL_FS_HZ).signal_mv[:, :MODEL_SAMPLES])
+
+
+def check_signal(signal_mv: np.ndarray, fs_hz: float) -> None:
+    """Raise InvalidEcg, in one sentence, where `signal_mv` (12, n) at `fs_hz` cannot be a 12-lead ECG of ten seconds."""
+    if signal_mv.ndim != 2 or signal_mv.shape[0] != len(LEADS):
+        raise InvalidEcg(f"the signal has shape {signal_mv.shape}; 12 leads by time are needed")
+    low, high = FS_RANGE_HZ
+    if not low <= fs_hz <= high:
+        raise InvalidEcg(f"the sampling rate is {fs_hz:g} Hz; {low} Hz to {high} Hz can be read")
+    if signal_mv.shape[1] < round(MODEL_SECONDS * fs_hz):
+        raise InvalidEcg(f"the record is {signal_mv.shape[1] / fs_hz:.1f} s long; at least {MODEL_SECONDS} s are needed")
+    finite = np.isfinite(signal_mv).all(axis=1)
+    if not finite.all():
+        raise InvalidEcg(f"{_name(~finite)} missing samples (NaN); every sample of the 12 leads is needed")
+    spread = np.ptp(signal_mv, axis=1)
+    if (spread < FLAT_MV).any():
+        raise InvalidEcg(f"{_name(spread < FLAT_MV)} no signal (a flat line); all 12 leads must be recorded")
+    largest = float(np.abs(signal_mv - np.median(signal_mv, axis=1, keepdims=True)).max())
+    if largest > LARGEST_MV:
+        raise InvalidEcg(f"the signal reaches {largest:.0f} mV; an ECG stays under {LARGEST_MV:.0f} mV, so the unit is probably another")
+
+
+def _name(mask: np.ndarray) -> str:
+    names = [lead for lead, bad in zip(LEADS, mask, strict=True) if bad]
+    return f"lead {names[0]} has" if len(names) == 1 else f"leads {', '.join(names)} have"
+
+
+def resample(signal_mv: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
+    """(12, n) at `from_hz` -> (12, m) float32 at `to_hz`; scipy's polyphase filter removes what would alias.
+
+    The line from the first to the last sample is taken off before and put back after, so that the filter's
+    assumption of zeros beyond the record leaves no step at its ends.
+    """
+    from fractions import Fraction
+
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(to_hz).limit_denominator(10_000) / Fraction(from_hz).limit_denominator(10_000)
+    return resample_poly(signal_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)

@@ -1,0 +1,5 @@
+"""`Refusal`: what bad input gets. Its message is one sentence that says what is wrong and what would be right."""
+
+
+class Refusal(Exception):
+    """Base of every error meant for the person who gave the input; the shell and the pages show it as it is."""

@@ -1,0 +1,1 @@
+"""How good a model is: metrics with their definitions, and bootstrap intervals."""

@@ -1,0 +1,161 @@
+"""`load_model`: a model folder on the engine that fits, as a Predictor of probabilities and attention."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imle.assets import WEIGHTS
+from imle.attention import Attention
+from imle.ecg import MODEL_SAMPLES, InvalidEcg
+from imle.leads import LEADS
+from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
+from imle.processor import has_bfloat16
+
+BATCH = 32
+
+# What `engine` may be, and how it is named beside every result.
+ENGINES = {
+    "fast": "OpenVINO bfloat16",
+    "exact": "OpenVINO float32",
+    "keras": "Keras float32",
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Answers for n records: probabilities (n, labels) float32, and the attention where the network has any."""
+
+    probabilities: np.ndarray
+    attention: Attention | None
+
+
+class Predictor:
+    """A model ready to answer. Thread-safe.
+
+    name, labels, thresholds (a probability a label), fs_hz (of the signals it takes), engine (as named to the user),
+    card (everything else that is known of it).
+    """
+
+    fs_hz = 100
+
+    def __init__(self, name: str, card: Card, engine: str, forward: Callable[[np.ndarray], dict[str, np.ndarray]]):
+        self.name = name
+        self.card = card
+        self.engine = engine
+        self.labels = card.labels
+        self.thresholds = {label: card.thresholds.get(label, 0.5) for label in card.labels}
+        self._forward = forward
+        self._lock = threading.Lock()
+
+    def run(self, signals_mv: np.ndarray) -> Prediction:
+        """Probabilities and attention of (n, 12, 1000) mV at 100 Hz in one pass. InvalidEcg for another shape or NaN."""
+        signals = self.card.standardise(_checked(signals_mv))
+        with self._lock:
+            parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
+        outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        attention = Attention(*(outputs[key] for key in ("beat", "rhythm", "channel"))) if "beat" in outputs else None
+        return Prediction(1 / (1 + np.exp(-outputs["logits"])), attention)
+
+    def predict(self, signals_mv: np.ndarray) -> np.ndarray:
+        """(n, 12, 1000) mV -> (n, labels) probabilities."""
+        return self.run(signals_mv).probabilities
+
+    def attend(self, signals_mv: np.ndarray) -> Attention:
+        """(n, 12, 1000) mV -> Attention. ValueError where the network has none."""
+        attention = self.run(signals_mv).attention
+        if attention is None:
+            raise ValueError(f"{self.card.network} has no attention; choose imle_net")
+        return attention
+
+
+def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
+    """The shipped model of that name, or the model in that folder.
+
+    engine: `fast` (OpenVINO in bfloat16), `exact` (OpenVINO in float32) or `keras`; by default `fast` where the
+    processor has bfloat16 and `exact` elsewhere. A folder without an OpenVINO form gets one, which needs TensorFlow
+    this once. Raises NotAModel, or ValueError for an unknown engine.
+    """
+    if engine is not None and engine not in ENGINES:
+        raise ValueError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+    folder = model_folder(name_or_path)
+    card = read_card(folder)
+    engine = engine or ("fast" if has_bfloat16() else "exact")
+    forward = _keras_forward(folder) if engine == "keras" else _openvino_forward(folder, engine)
+    return Predictor(folder.name, card, ENGINES[engine], forward)
+
+
+def model_folder(name_or_path) -> Path:
+    """The folder meant by a shipped model's name or a path. NotAModel where there is neither."""
+    shipped = WEIGHTS / str(name_or_path)
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path.resolve()
+    if shipped.is_dir() and path.name == str(name_or_path):
+        return shipped
+    known = sorted(folder.name for folder in WEIGHTS.glob("*") if folder.is_dir())
+    raise NotAModel(f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({', '.join(known) or 'none shipped'})")
+
+
+def export_openvino(folder) -> Path:
+    """Write the OpenVINO form (float32) beside the Keras model in `folder`; returns its path. Imports TensorFlow."""
+    import openvino as ov
+    import tensorflow as tf
+
+    model = load_keras(folder)
+    spec = tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name="signal")
+    graph = tf.function(lambda signal: model(signal, training=False), input_signature=[spec])
+    converted = ov.convert_model(graph, input=[ov.PartialShape([-1, *model.input.shape[1:]])])
+    for output in converted.outputs:  # TensorFlow adds names of its own to some
+        output.get_tensor().set_names(output.get_names() & set(model.output))
+    path = Path(folder) / OPENVINO_FILE
+    ov.save_model(converted, path, compress_to_fp16=False)
+    return path
+
+
+def _openvino_forward(folder: Path, engine: str) -> Callable:
+    import openvino as ov
+
+    path = folder / OPENVINO_FILE
+    if not path.is_file():
+        path = export_openvino(folder)
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",  # one stream on all cores; faster here than several, also for full batches
+        "INFERENCE_PRECISION_HINT": "bf16" if engine == "fast" else "f32",
+        "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
+    }
+    try:
+        compiled = ov.Core().compile_model(str(path), "CPU", settings)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:120]
+        raise NotAModel(f"{path} cannot be loaded ({reason}); delete it, and it is made again from {KERAS_FILE}") from None
+    names = [next(iter(output.get_names())) for output in compiled.outputs]
+
+    def forward(signals: np.ndarray) -> dict[str, np.ndarray]:
+        answers = compiled(signals)
+        return {name: np.array(answers[index], np.float32) for index, name in enumerate(names)}
+
+    return forward
+
+
+def _keras_forward(folder: Path) -> Callable:
+    model = load_keras(folder)
+
+    def forward(signals: np.ndarray) -> dict[str, np.ndarray]:
+        return {key: np.asarray(value, np.float32) for key, value in model.predict_on_batch(signals).items()}
+
+    return forward
+
+
+def _checked(signals_mv: np.ndarray) -> np.ndarray:
+    signals_mv = np.asarray(signals_mv, np.float32)
+    if signals_mv.ndim != 3 or signals_mv.shape[1:] != (len(LEADS), MODEL_SAMPLES) or not len(signals_mv):
+        raise InvalidEcg(f"the signals have shape {signals_mv.shape}; records x 12 leads x {MODEL_SAMPLES} samples are needed")
+    if not np.isfinite(signals_mv).all():
+        raise InvalidEcg("the signals have missing samples (NaN); every sample of the 12 leads is needed")
+    return signals_mv

@@ -1,0 +1,26 @@
+"""The twelve leads: their order, their names as files spell them, and the heart's territories."""
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+# Contiguous leads look at one wall of the heart (Thygesen 2018, doi:10.1016/j.jacc.2018.08.1038).
+TERRITORIES = {
+    "septal": ("V1", "V2"),
+    "anterior": ("V3", "V4"),
+    "anteroseptal": ("V1", "V2", "V3", "V4"),
+    "anterolateral": ("I", "aVL", "V3", "V4", "V5", "V6"),
+    "lateral": ("I", "aVL", "V5", "V6"),
+    "inferior": ("II", "III", "aVF"),
+}
+
+_BY_FOLDED_NAME = {lead.casefold(): lead for lead in LEADS}
+
+
+def canonical_lead(name: str) -> str | None:
+    """The lead that a file's channel name means, or None where it names none of the twelve.
+
+    Case, blanks, and the words `lead` and `ECG` before the name are ignored: `AVR`, `lead avr` and `ECG aVR` are aVR.
+    """
+    words = name.casefold().replace("_", " ").replace("-", " ").split()
+    while words and words[0] in ("lead", "ecg", "ekg"):
+        words = words[1:]
+    return _BY_FOLDED_NAME.get("".join(words))

@@ -1,0 +1,97 @@
+"""A model on disk: one folder with the Keras model, its OpenVINO form, and `model.json`, the card of all else."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from imle.errors import Refusal
+from imle.labels import LABELS
+
+KERAS_FILE = "model.keras"
+OPENVINO_FILE = "model.xml"
+CARD_FILE = "model.json"
+
+
+class NotAModel(Refusal, ValueError):
+    """A folder or name that holds no model of ours; the message is one sentence."""
+
+
+@dataclass
+class Card:
+    """What a model needs to be used and judged.
+
+    network: its name in the registry, built with `options`. mean_mv, sd_mv: scalars over the training signals.
+    thresholds: a probability a label, chosen on fold 9. metrics: by fold. data: what it was trained on.
+    recipe: the settings of its run. commit: of the code that trained it.
+    """
+
+    network: str
+    mean_mv: float
+    sd_mv: float
+    options: dict = field(default_factory=dict)
+    labels: tuple[str, ...] = LABELS
+    thresholds: dict[str, float] = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
+    data: dict = field(default_factory=dict)
+    recipe: dict = field(default_factory=dict)
+    commit: str = ""
+
+    def standardise(self, signals_mv: np.ndarray) -> np.ndarray:
+        """(n, 12, 1000) mV -> (n, 12, 1000) float32 as the network takes it."""
+        return np.divide(signals_mv - np.float32(self.mean_mv), np.float32(self.sd_mv), dtype=np.float32)
+
+
+def read_card(folder) -> Card:
+    """The card of the model in `folder`. NotAModel where there is none or it is damaged."""
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        raise NotAModel(f"{folder} holds no model (no {CARD_FILE}); give a folder that `imle train` or `imle import-weights` wrote")
+    try:
+        card = Card(**json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise NotAModel(f"{path} is damaged ({error}); copy the model folder again") from None
+    card.labels = tuple(card.labels)
+    return card
+
+
+def write_card(folder, card: Card) -> None:
+    """Write the card, whole or not at all."""
+    write_atomically(Path(folder) / CARD_FILE, json.dumps(asdict(card), indent=2) + "\n")
+
+
+def save_model(folder, model, card: Card) -> None:
+    """Write a float32 Keras model and its card into `folder`; an OpenVINO form of earlier weights is taken away."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / f"new.{KERAS_FILE}"
+    model.save(fresh)
+    (folder / OPENVINO_FILE).unlink(missing_ok=True)
+    os.replace(fresh, folder / KERAS_FILE)
+    write_card(folder, card)
+
+
+def load_keras(folder):
+    """The Keras model in `folder`. Imports Keras and its backend; NotAModel where the file is damaged."""
+    import keras
+
+    import imle.models  # noqa: F401  registers the layers
+
+    path = Path(folder) / KERAS_FILE
+    if not path.is_file():
+        raise NotAModel(f"{folder} has no {KERAS_FILE}; copy the model folder again")
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # keras and h5py raise whatever they stumble on
+        raise NotAModel(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); copy the model folder again") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old or the new one, never a part."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(text)
+    os.replace(fresh, path)

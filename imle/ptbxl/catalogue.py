@@ -1,0 +1,65 @@
+"""`ptbxl_database.csv` and `scp_statements.csv` as one table: who, when, which statements, which superclasses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imle.labels import LABELS
+
+DATABASE = "ptbxl_database.csv"
+STATEMENTS = "scp_statements.csv"
+
+# PTB-XL writes 300 for everyone over 89, so that nobody can be told by age.
+AGE_OVER_89 = 300
+SEXES = {0: "M", 1: "F"}
+
+
+class MissingData(FileNotFoundError):
+    """A folder that is not a PTB-XL data set, or lacks a part of it; the message is one sentence."""
+
+
+def read_statements(root: Path) -> pd.DataFrame:
+    """The SCP statements by code: description, diagnostic (bool), diagnostic_class (a label or '')."""
+    table = pd.read_csv(_present(root, STATEMENTS), index_col=0)
+    return pd.DataFrame(
+        {
+            "description": table["description"].fillna(""),
+            "diagnostic": table["diagnostic"] == 1,
+            "diagnostic_class": table["diagnostic_class"].fillna(""),
+        }
+    )
+
+
+def read_catalogue(root: Path) -> pd.DataFrame:
+    """The catalogue by `ecg_id`: PTB-XL's columns, sex as M or F, and three of our own.
+
+    scp_codes: dict code -> likelihood in %. codes: its keys, most likely first.
+    superclasses: tuple of labels of the codes whose `diagnostic` is 1, whatever their likelihood.
+    """
+    statements = read_statements(root)
+    class_of = statements["diagnostic_class"].where(statements["diagnostic"], "").to_dict()
+    table = pd.read_csv(_present(root, DATABASE), index_col="ecg_id", parse_dates=["recording_date"])
+    table["sex"] = table["sex"].map(SEXES)
+    # The column is Python's spelling of a dict of plain words and numbers; as JSON it parses ten times faster.
+    table["scp_codes"] = [json.loads(text.replace("'", '"')) for text in table["scp_codes"]]
+    table["codes"] = [tuple(sorted(codes, key=lambda code: -codes[code])) for codes in table["scp_codes"]]
+    table["superclasses"] = [
+        tuple(sorted({class_of[code] for code in codes if class_of.get(code)})) for codes in table["scp_codes"]
+    ]
+    return table
+
+
+def label_matrix(superclasses: pd.Series) -> np.ndarray:
+    """(n, 5) float32, 1 where a record belongs to a superclass, columns in the order of LABELS."""
+    return np.array([[label in own for label in LABELS] for own in superclasses], np.float32).reshape(-1, len(LABELS))
+
+
+def _present(root: Path, name: str) -> Path:
+    path = Path(root) / name
+    if not path.is_file():
+        raise MissingData(f"{root} has no {name}; give the folder that `imle download` filled")
+    return path

@@ -1,0 +1,101 @@
+"""`PtbXl`: a data set in PTB-XL's layout, as a catalogue, labels, folds and waveforms."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imle.ecg import Ecg, UnreadableEcg
+from imle.formats import read_ecg
+from imle.ptbxl.catalogue import MissingData, label_matrix, read_catalogue, read_statements
+from imle.ptbxl.store import ADC_PER_MV, Store, open_store
+
+FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
+TRAIN_FOLDS = tuple(range(1, 9))
+SELECT_FOLD = 9
+TEST_FOLD = 10
+
+
+class PtbXl:
+    """PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6), or any data set in its layout.
+
+    catalogue: DataFrame by ecg_id (see `read_catalogue`). labels: (n, 5) float32 in the order of LABELS.
+    fold: (n,) strat_fold. simulated: True for the demo cohort. Raises MissingData where `root` is no such data set.
+    """
+
+    def __init__(self, root):
+        self.root = Path(root)
+        self.catalogue = read_catalogue(self.root)
+        self.statements = read_statements(self.root)
+        self.labels = label_matrix(self.catalogue["superclasses"])
+        self.fold = self.catalogue["strat_fold"].to_numpy()
+        about = self.root / "dataset.json"
+        self.about = json.loads(about.read_text()) if about.is_file() else {"title": "PTB-XL", "simulated": False}
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+    @property
+    def simulated(self) -> bool:
+        return bool(self.about["simulated"])
+
+    @property
+    def title(self) -> str:
+        return self.about["title"]
+
+    def path(self, ecg_id: int, fs_hz: int = 100) -> Path:
+        """The record's path without suffix. KeyError, in one sentence, where the data set has no such record."""
+        if ecg_id not in self.catalogue.index:
+            raise KeyError(f"{self.title} has no record {ecg_id}")
+        return self.root / self.catalogue.at[ecg_id, FILENAME_COLUMN[fs_hz]]
+
+    def has(self, ecg_id: int, fs_hz: int) -> bool:
+        """Whether the record's header lies on disk at this rate."""
+        return self.path(ecg_id, fs_hz).with_suffix(".hea").is_file()
+
+    def record(self, ecg_id: int, fs_hz: int = 100) -> Ecg:
+        """One record at 100 or 500 Hz, its catalogue row in `meta`. UnreadableEcg where its files are missing or damaged."""
+        ecg = read_ecg(self.path(ecg_id, fs_hz))
+        return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), self.catalogue.loc[ecg_id].to_dict())
+
+    def ids(self, folds, labelled: bool = True) -> np.ndarray:
+        """The ecg_ids in these folds; those without a superclass are left out while `labelled`."""
+        keep = np.isin(self.fold, folds)
+        if labelled:
+            keep &= self.labels.any(axis=1)
+        return self.catalogue.index.to_numpy()[keep]
+
+    def labels_of(self, ids) -> np.ndarray:
+        """(len(ids), 5) float32, in the order of `ids`."""
+        return self.labels[self._rows(ids)]
+
+    def signals(self, ids) -> np.ndarray:
+        """(len(ids), 12, 1000) float32 mV at 100 Hz, from the store. UnreadableEcg where one of them could not be read."""
+        rows = self._rows(ids)
+        for row in rows:
+            if row in self._store.unreadable:
+                raise UnreadableEcg(self.path(self.catalogue.index[row]), self._store.unreadable[row])
+        return np.divide(self._store.adc[rows], np.float32(ADC_PER_MV), dtype=np.float32)
+
+    def build_store(self, progress=None) -> Store:
+        """Build the store now where it is missing or stale, telling `progress(done, total)`; `signals` does it unasked."""
+        self._store = open_store(self.root, self.catalogue[FILENAME_COLUMN[100]].tolist(), progress)
+        return self._store
+
+    @cached_property
+    def _store(self) -> Store:
+        return open_store(self.root, self.catalogue[FILENAME_COLUMN[100]].tolist())
+
+    def _rows(self, ids) -> np.ndarray:
+        ids = np.atleast_1d(np.asarray(ids))
+        rows = self.catalogue.index.get_indexer(pd.Index(ids))
+        if (rows < 0).any():
+            raise KeyError(f"{self.title} has no record {ids[rows < 0][0]}")
+        return rows
+
+
+__all__ = ["MissingData", "PtbXl"]

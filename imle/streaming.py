@@ -1,0 +1,70 @@
+"""Answers for any number of files, in order, as they come: reading goes on in a thread while the model works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from imle.ecg import UnreadableEcg
+from imle.errors import Refusal
+from imle.formats import read_ecg
+from imle.inference import BATCH, Predictor
+
+
+def expand(paths: Iterable[Path]) -> list[Path]:
+    """The files meant by `paths`: a folder means every WFDB header below it. UnreadableEcg for a folder without any."""
+    files = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = sorted(path.rglob("*.hea"))
+            if not below:
+                raise UnreadableEcg(path, "this folder holds no WFDB records (.hea); give ECG files or a folder of them")
+            files += below
+        else:
+            files.append(path)
+    return files
+
+
+def stream_predictions(predictor: Predictor, files: list[Path], batch: int = BATCH) -> Iterator[dict | Refusal]:
+    """For each file, in order: {"path", "model", "engine", "probabilities": {label: p}}, or the Refusal it met.
+
+    While one batch is with the model the next is being read.
+    """
+    batches = [files[first : first + batch] for first in range(0, len(files), batch)]
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(_read, batches[0]) if batches else None
+        for index in range(len(batches)):
+            signals = coming.result()
+            if index + 1 < len(batches):
+                coming = reader.submit(_read, batches[index + 1])
+            yield from _answer(predictor, batches[index], signals)
+
+
+def _read(files: list[Path]) -> list[np.ndarray | Refusal]:
+    return [_read_one(file) for file in files]
+
+
+def _read_one(file: Path) -> np.ndarray | Refusal:
+    try:
+        return read_ecg(file).for_model()
+    except Refusal as error:
+        return error
+
+
+def _answer(predictor: Predictor, files: list[Path], signals: list[np.ndarray | Refusal]) -> Iterator[dict | Refusal]:
+    good = [signal for signal in signals if not isinstance(signal, Refusal)]
+    probabilities = iter(predictor.predict(np.stack(good))) if good else iter(())
+    for file, signal in zip(files, signals, strict=True):
+        if isinstance(signal, Refusal):
+            yield signal
+            continue
+        rounded = [round(float(p), 6) for p in next(probabilities)]
+        yield {
+            "path": str(file),
+            "model": predictor.name,
+            "engine": predictor.engine,
+            "probabilities": dict(zip(predictor.labels, rounded, strict=True)),
+        }
