@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imle.ecg import MODEL_SAMPLES
+from imle.errors import BadChoice
 
 LEVELS = ("beat", "rhythm", "channel", "combined", "published")
 
@@ -32,12 +33,12 @@ class Attention:
         beat, rhythm, channel: the weights themselves. combined: the product of the three, scaled to sum to 1 over
         the record. published: beat times channel, as the authors draw it. Sample s of a window's 50 lies at
         position 12 s / 49 of its 13, linearly interpolated (as published). `label` is for networks whose attention
-        differs by class; this one's does not, so it must be None. ValueError for an unknown level or a label.
+        differs by class; this one's does not, so it must be None. BadChoice for an unknown level or a label.
         """
         if level not in LEVELS:
-            raise ValueError(f"there is no attention level {level!r}; choose one of {', '.join(LEVELS)}")
+            raise BadChoice(f"there is no attention level {level!r}; choose one of {', '.join(LEVELS)}")
         if label is not None:
-            raise ValueError("this model's attention is the same for every label; leave `label` out")
+            raise BadChoice("this model's attention is the same for every label; leave `label` out")
         windows = self.rhythm.shape[-1]
         beat = spread_positions(self.beat[i], MODEL_SAMPLES // windows)
         rhythm = np.repeat(self.rhythm[i], MODEL_SAMPLES // windows, axis=-1)

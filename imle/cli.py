@@ -85,7 +85,10 @@ def train(
                 progress.update(task, completed=done, total=epochs * now.steps, note=note)
 
             def on_epoch(row):
-                print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True)
+                print(
+                    f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}",
+                    flush=True,
+                )
 
             try:
                 card = run(data, model, recipe, out, resume=resume, on_step=on_step, on_epoch=on_epoch)
@@ -115,7 +118,9 @@ def evaluate(
         predictor = load_model(model, engine)
         with bar(f"fold {fold}", MofNCompleteColumn()) as progress:
             task = progress.add_task("records", total=None)
-            report = score(predictor, data, fold, progress=lambda done, n: progress.update(task, completed=done, total=n))
+            report = score(
+                predictor, data, fold, progress=lambda done, n: progress.update(task, completed=done, total=n)
+            )
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=2) + "\n")
     print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
@@ -126,7 +131,9 @@ def evaluate(
 
 @app.command()
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="ECG files, record stems, or folders of them.", show_default=False)],
+    paths: Annotated[
+        list[Path], typer.Argument(help="ECG files, record stems, or folders of them.", show_default=False)
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of lines.")] = False,
     model: ModelName = "imle_net",
     engine: Engine = None,
@@ -156,7 +163,9 @@ def predict(
 def explain(
     path: Annotated[Path, typer.Argument(help="An ECG file or a record's stem.")],
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    level: Annotated[str, typer.Option(help="The attention of the picture: beat, rhythm, channel, combined, published.")] = "combined",
+    level: Annotated[
+        str, typer.Option(help="The attention of the picture: beat, rhythm, channel, combined, published.")
+    ] = "combined",
     layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2 or 3x4+II.")] = "12x1",
     model: ModelName = "imle_net",
     engine: Engine = None,
@@ -164,8 +173,8 @@ def explain(
     """What the model saw in one ECG: explanation.json, heatmap.png, and explanation.html with every level."""
     with refusals():
         from imle.explain import explain as explain_ecg
-        from imle.figures.files import write_explanation
         from imle.explain.summary import summary
+        from imle.figures.files import write_explanation
         from imle.formats import read_ecg
         from imle.inference import load_model
 
@@ -228,7 +237,9 @@ def complain(what) -> None:
 @contextmanager
 def bar(title: str, *columns) -> Iterator[Progress]:
     """A progress bar on stderr, silent where that is no terminal."""
-    with Progress(TextColumn(title), BarColumn(), *columns, TimeRemainingColumn(), console=err, transient=True) as progress:
+    with Progress(
+        TextColumn(title), BarColumn(), *columns, TimeRemainingColumn(), console=err, transient=True
+    ) as progress:
         yield progress
 
 

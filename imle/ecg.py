@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imle.errors import Refusal
 from imle.leads import LEADS
 
 MODEL_FS_HZ = 100
@@ -19,7 +20,7 @@ LARGEST_MV = 50.0
 FLAT_MV = 1e-6
 
 
-class InvalidEcg(ValueError):
+class InvalidEcg(Refusal, ValueError):
     """A signal that cannot be an ECG as the models need it; the message says what is wrong and what would be right."""
 
 
@@ -75,7 +76,9 @@ def check_signal(signal_mv: np.ndarray, fs_hz: float) -> None:
     if not low <= fs_hz <= high:
         raise InvalidEcg(f"the sampling rate is {fs_hz:g} Hz; {low} Hz to {high} Hz can be read")
     if signal_mv.shape[1] < round(MODEL_SECONDS * fs_hz):
-        raise InvalidEcg(f"the record is {signal_mv.shape[1] / fs_hz:.1f} s long; at least {MODEL_SECONDS} s are needed")
+        raise InvalidEcg(
+            f"the record is {signal_mv.shape[1] / fs_hz:.1f} s long; at least {MODEL_SECONDS} s are needed"
+        )
     finite = np.isfinite(signal_mv).all(axis=1)
     if not finite.all():
         raise InvalidEcg(f"{_name(~finite)} missing samples (NaN); every sample of the 12 leads is needed")
@@ -84,7 +87,9 @@ def check_signal(signal_mv: np.ndarray, fs_hz: float) -> None:
         raise InvalidEcg(f"{_name(spread < FLAT_MV)} no signal (a flat line); all 12 leads must be recorded")
     largest = float(np.abs(signal_mv - np.median(signal_mv, axis=1, keepdims=True)).max())
     if largest > LARGEST_MV:
-        raise InvalidEcg(f"the signal reaches {largest:.0f} mV; an ECG stays under {LARGEST_MV:.0f} mV, so the unit is probably another")
+        raise InvalidEcg(
+            f"the signal reaches {largest:.0f} mV; an ECG stays under {LARGEST_MV:.0f} mV, so the unit is probably another"
+        )
 
 
 def _name(mask: np.ndarray) -> str:

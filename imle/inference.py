@@ -13,6 +13,7 @@ import numpy as np
 from imle.assets import WEIGHTS
 from imle.attention import Attention
 from imle.ecg import MODEL_SAMPLES, InvalidEcg
+from imle.errors import BadChoice
 from imle.leads import LEADS
 from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
@@ -67,10 +68,10 @@ class Predictor:
         return self.run(signals_mv).probabilities
 
     def attend(self, signals_mv: np.ndarray) -> Attention:
-        """(n, 12, 1000) mV -> Attention. ValueError where the network has none."""
+        """(n, 12, 1000) mV -> Attention. BadChoice where the network has none."""
         attention = self.run(signals_mv).attention
         if attention is None:
-            raise ValueError(f"{self.card.network} has no attention; choose imle_net")
+            raise BadChoice(f"{self.card.network} has no attention; choose imle_net")
         return attention
 
 
@@ -79,10 +80,10 @@ def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
 
     engine: `fast` (OpenVINO in bfloat16), `exact` (OpenVINO in float32) or `keras`; by default `fast` where the
     processor has bfloat16 and `exact` elsewhere. A folder without an OpenVINO form gets one, which needs TensorFlow
-    this once. Raises NotAModel, or ValueError for an unknown engine.
+    this once. Raises NotAModel, or BadChoice for an unknown engine.
     """
     if engine is not None and engine not in ENGINES:
-        raise ValueError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+        raise BadChoice(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
     folder = model_folder(name_or_path)
     card = read_card(folder)
     engine = engine or ("fast" if has_bfloat16() else "exact")
@@ -99,7 +100,9 @@ def model_folder(name_or_path) -> Path:
     if shipped.is_dir() and path.name == str(name_or_path):
         return shipped
     known = sorted(folder.name for folder in WEIGHTS.glob("*") if folder.is_dir())
-    raise NotAModel(f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({', '.join(known) or 'none shipped'})")
+    raise NotAModel(
+        f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({', '.join(known) or 'none shipped'})"
+    )
 
 
 def export_openvino(folder) -> Path:
@@ -133,7 +136,9 @@ def _openvino_forward(folder: Path, engine: str) -> Callable:
         compiled = ov.Core().compile_model(str(path), "CPU", settings)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:120]
-        raise NotAModel(f"{path} cannot be loaded ({reason}); delete it, and it is made again from {KERAS_FILE}") from None
+        raise NotAModel(
+            f"{path} cannot be loaded ({reason}); delete it, and it is made again from {KERAS_FILE}"
+        ) from None
     names = [next(iter(output.get_names())) for output in compiled.outputs]
 
     def forward(signals: np.ndarray) -> dict[str, np.ndarray]:
@@ -155,7 +160,9 @@ def _keras_forward(folder: Path) -> Callable:
 def _checked(signals_mv: np.ndarray) -> np.ndarray:
     signals_mv = np.asarray(signals_mv, np.float32)
     if signals_mv.ndim != 3 or signals_mv.shape[1:] != (len(LEADS), MODEL_SAMPLES) or not len(signals_mv):
-        raise InvalidEcg(f"the signals have shape {signals_mv.shape}; records x 12 leads x {MODEL_SAMPLES} samples are needed")
+        raise InvalidEcg(
+            f"the signals have shape {signals_mv.shape}; records x 12 leads x {MODEL_SAMPLES} samples are needed"
+        )
     if not np.isfinite(signals_mv).all():
         raise InvalidEcg("the signals have missing samples (NaN); every sample of the 12 leads is needed")
     return signals_mv

@@ -50,7 +50,9 @@ def read_card(folder) -> Card:
     """The card of the model in `folder`. NotAModel where there is none or it is damaged."""
     path = Path(folder) / CARD_FILE
     if not path.is_file():
-        raise NotAModel(f"{folder} holds no model (no {CARD_FILE}); give a folder that `imle train` or `imle import-weights` wrote")
+        raise NotAModel(
+            f"{folder} holds no model (no {CARD_FILE}); give a folder that `imle train` or `imle import-weights` wrote"
+        )
     try:
         card = Card(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
@@ -87,7 +89,9 @@ def load_keras(folder):
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # keras and h5py raise whatever they stumble on
-        raise NotAModel(f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); copy the model folder again") from None
+        raise NotAModel(
+            f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); copy the model folder again"
+        ) from None
 
 
 def write_atomically(path: Path, text: str) -> None:

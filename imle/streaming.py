@@ -21,7 +21,9 @@ def expand(paths: Iterable[Path]) -> list[Path]:
         if path.is_dir():
             below = sorted(path.rglob("*.hea"))
             if not below:
-                raise UnreadableEcg(path, "this folder holds no WFDB records (.hea); give ECG files or a folder of them")
+                raise UnreadableEcg(
+                    path, "this folder holds no WFDB records (.hea); give ECG files or a folder of them"
+                )
             files += below
         else:
             files.append(path)

@@ -21,7 +21,11 @@ DEFINITIONS = {
 
 
 def evaluate(
-    predictor: Predictor, data: PtbXl, fold: int, samples: int = SAMPLES, progress: Callable[[int, int], None] | None = None
+    predictor: Predictor,
+    data: PtbXl,
+    fold: int,
+    samples: int = SAMPLES,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict:
     """The report of `predictor` on the labelled records of `fold` as JSON types. MissingData where the fold has none."""
     ids = data.ids(fold)

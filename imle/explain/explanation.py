@@ -9,6 +9,7 @@ import numpy as np
 import imle
 from imle.attention import LEVELS, Attention
 from imle.ecg import MODEL_FS_HZ, Ecg
+from imle.errors import BadChoice
 from imle.inference import Predictor
 from imle.leads import LEADS
 
@@ -59,10 +60,10 @@ class Explanation:
 
 
 def explain(predictor: Predictor, ecg: Ecg) -> Explanation:
-    """The explanation of one record. ValueError where the predictor's network has no attention."""
+    """The explanation of one record. BadChoice where the predictor's network has no attention."""
     answer = predictor.run(ecg.for_model()[None])
     if answer.attention is None:
-        raise ValueError(f"{predictor.card.network} has no attention to show; choose imle_net")
+        raise BadChoice(f"{predictor.card.network} has no attention to show; choose imle_net")
     probabilities = dict(zip(predictor.labels, answer.probabilities[0].tolist(), strict=True))
     return Explanation(ecg, predictor.name, predictor.engine, probabilities, predictor.thresholds, answer.attention)
 

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imle.errors import BadChoice
 from imle.labels import LABELS
 
 
@@ -38,11 +39,11 @@ def names() -> list[str]:
 
 
 def network(name: str) -> Network:
-    """The registered network called `name`; ValueError, with the nearest name, where there is none."""
+    """The registered network called `name`; BadChoice, with the nearest name, where there is none."""
     if name not in _NETWORKS:
         near = difflib.get_close_matches(name, _NETWORKS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"there is no network {name!r}{hint} (known: {', '.join(names())})")
+        raise BadChoice(f"there is no network {name!r}{hint} (known: {', '.join(names())})")
     return _NETWORKS[name]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from imle.errors import Refusal
 from imle.labels import LABELS
 
 DATABASE = "ptbxl_database.csv"
@@ -18,7 +19,7 @@ AGE_OVER_89 = 300
 SEXES = {0: "M", 1: "F"}
 
 
-class MissingData(FileNotFoundError):
+class MissingData(Refusal, FileNotFoundError):
     """A folder that is not a PTB-XL data set, or lacks a part of it; the message is one sentence."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from imle.ecg import Ecg, UnreadableEcg
+from imle.errors import Refusal
 from imle.formats import read_ecg
 from imle.ptbxl.catalogue import MissingData, label_matrix, read_catalogue, read_statements
 from imle.ptbxl.store import ADC_PER_MV, Store, open_store
@@ -18,6 +19,12 @@ FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 TRAIN_FOLDS = tuple(range(1, 9))
 SELECT_FOLD = 9
 TEST_FOLD = 10
+
+
+class UnknownRecord(Refusal, KeyError):
+    """An ecg_id that the data set does not have."""
+
+    __str__ = Exception.__str__  # KeyError shows its message in quotes
 
 
 class PtbXl:
@@ -48,9 +55,9 @@ class PtbXl:
         return self.about["title"]
 
     def path(self, ecg_id: int, fs_hz: int = 100) -> Path:
-        """The record's path without suffix. KeyError, in one sentence, where the data set has no such record."""
+        """The record's path without suffix. UnknownRecord where the data set has no such record."""
         if ecg_id not in self.catalogue.index:
-            raise KeyError(f"{self.title} has no record {ecg_id}")
+            raise UnknownRecord(f"{self.title} has no record {ecg_id}; choose one on the records page or in its catalogue")
         return self.root / self.catalogue.at[ecg_id, FILENAME_COLUMN[fs_hz]]
 
     def has(self, ecg_id: int, fs_hz: int) -> bool:
@@ -94,7 +101,7 @@ class PtbXl:
         ids = np.atleast_1d(np.asarray(ids))
         rows = self.catalogue.index.get_indexer(pd.Index(ids))
         if (rows < 0).any():
-            raise KeyError(f"{self.title} has no record {ids[rows < 0][0]}")
+            raise UnknownRecord(f"{self.title} has no record {ids[rows < 0][0]}; choose ids of its catalogue")
         return rows
 
 

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from imle import models
-from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
 from imle.errors import Refusal
+from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
 from imle.labels import LABELS
 from imle.model_folder import Card, save_model, write_atomically
 from imle.ptbxl import PtbXl
@@ -74,7 +74,9 @@ class _Run:
         self.recipe, self.out, self.data, self.network, self.options = recipe, out, data, network, options
         train_ids, select_ids = data.ids(TRAIN_FOLDS), data.ids(SELECT_FOLD)
         if not len(train_ids) or not len(select_ids):
-            raise TrainingError(f"{data.root} has no labelled records in folds 1-8 or none in fold 9; both are needed to train")
+            raise TrainingError(
+                f"{data.root} has no labelled records in folds 1-8 or none in fold 9; both are needed to train"
+            )
         signals_mv = data.signals(train_ids)
         self.scale = Scale.of(signals_mv)
         self.signals, self.targets = self.scale.standardise(signals_mv), data.labels_of(train_ids)
@@ -82,13 +84,7 @@ class _Run:
         self.select_targets = data.labels_of(select_ids)
         self.steps = max(1, len(self.signals) // recipe.batch_size)
         keras.utils.set_random_seed(recipe.seed)
-        self.model = _under_policy(dtype_policy(recipe.precision), lambda: models.build(network, **options))
-        self.trainer = keras.Model(self.model.input, self.model.output["logits"])
-        optimiser = keras.optimizers.AdamW(
-            recipe.learning_rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
-        )
-        self.trainer.compile(optimiser, keras.losses.BinaryCrossentropy(from_logits=True))
-        optimiser.build(self.trainer.trainable_variables)
+        self.model, self.trainer = compiled_trainer(network, options, recipe, dtype_policy(recipe.precision))
         self.best_auc, self.best_card = -1.0, None
 
     def start_fresh(self) -> int:
@@ -132,7 +128,9 @@ class _Run:
             self.trainer.reset_metrics()
             total += float(self.trainer.train_on_batch(signals, targets))
             if not np.isfinite(total):
-                raise TrainingError(f"the loss is no number in epoch {epoch + 1}, step {step + 1}; lower the learning rate")
+                raise TrainingError(
+                    f"the loss is no number in epoch {epoch + 1}, step {step + 1}; lower the learning rate"
+                )
             seconds = time.monotonic() - started
             on_step(Progress(epoch, step + 1, self.steps, total / (step + 1), (step + 1) * len(signals) / seconds))
         return total / self.steps
@@ -146,7 +144,9 @@ class _Run:
             "epoch": epoch + 1,
             "loss": round(loss, 5),
             "fold9_macro_auc": round(auc, 5),
-            "fold9_auc": dict(zip(LABELS, class_auc(self.select_targets, probabilities).round(5).tolist(), strict=True)),
+            "fold9_auc": dict(
+                zip(LABELS, class_auc(self.select_targets, probabilities).round(5).tolist(), strict=True)
+            ),
             "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         }
         if auc > self.best_auc or self.best_card is None:
@@ -183,6 +183,18 @@ class _Run:
         return [*self.trainer.variables, *self.trainer.optimizer.variables]
 
 
+def compiled_trainer(network: str, options: dict, recipe: Recipe, policy: str) -> tuple[keras.Model, keras.Model]:
+    """The network under Keras's dtype `policy`, and the same from signal to logits with the recipe's optimiser and loss."""
+    model = _under_policy(policy, lambda: models.build(network, **options))
+    trainer = keras.Model(model.input, model.output["logits"])
+    optimiser = keras.optimizers.AdamW(
+        recipe.learning_rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
+    )
+    trainer.compile(optimiser, keras.losses.BinaryCrossentropy(from_logits=True))
+    optimiser.build(trainer.trainable_variables)
+    return model, trainer
+
+
 def _under_policy(policy: str, build: Callable):
     """What `build` makes while `policy` is Keras's global dtype policy, which is put back after."""
     before = keras.config.dtype_policy()
@@ -197,8 +209,12 @@ def _commit() -> str:
     """The commit of the code that runs, with a `+` where files differ from it; empty outside a checkout."""
     here = Path(__file__).parent
     try:
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
-        dirty = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True)
+        head = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "-uno"], cwd=here, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from imle.errors import BadChoice
 from imle.processor import has_bfloat16
 
 
@@ -32,9 +33,9 @@ class Recipe:
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; at least 1 is needed")
+                raise BadChoice(f"{name} is {getattr(self, name)}; at least 1 is needed")
         if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ValueError(f"precision is {self.precision!r}; auto, float32 or bfloat16 can be chosen")
+            raise BadChoice(f"precision is {self.precision!r}; auto, float32 or bfloat16 can be chosen")
 
     def rate_at(self, step: int, steps: int) -> float:
         """The learning rate of step `step` of `steps`."""
