@@ -40,7 +40,7 @@ def predicting(args) -> None:
     card = predictors["exact"].card
     signals_mv = np.random.default_rng(0).normal(0, card.sd_mv, (args.batch, 12, 1000)).astype(np.float32)
     published = with_weights_of(load_keras(model_folder(args.model)))
-    standardised = card.standardise(signals_mv)
+    standardised = card.scale.standardise(signals_mv)
 
     def run_published():
         return published.predict_on_batch(standardised)["logits"]

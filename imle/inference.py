@@ -56,7 +56,7 @@ class Predictor:
 
     def run(self, signals_mv: np.ndarray) -> Prediction:
         """Probabilities and attention of (n, 12, 1000) mV at 100 Hz in one pass. InvalidEcg for another shape or NaN."""
-        signals = self.card.standardise(_checked(signals_mv))
+        signals = self.card.scale.standardise(_checked(signals_mv))
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

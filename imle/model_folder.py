@@ -7,10 +7,9 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from imle.errors import Refusal
 from imle.labels import LABELS
+from imle.scale import Scale
 
 KERAS_FILE = "model.keras"
 OPENVINO_FILE = "model.xml"
@@ -41,9 +40,10 @@ class Card:
     recipe: dict = field(default_factory=dict)
     commit: str = ""
 
-    def standardise(self, signals_mv: np.ndarray) -> np.ndarray:
-        """(n, 12, 1000) mV -> (n, 12, 1000) float32 as the network takes it."""
-        return np.divide(signals_mv - np.float32(self.mean_mv), np.float32(self.sd_mv), dtype=np.float32)
+    @property
+    def scale(self) -> Scale:
+        """By which the network's input is standardised."""
+        return Scale(self.mean_mv, self.sd_mv)
 
 
 def read_card(folder) -> Card:

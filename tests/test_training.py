@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from imle import PtbXl, load_model
-from imle.training.batches import Scale, augment, epoch_batches
+from imle.scale import Scale
+from imle.training.batches import augment, epoch_batches
 from imle.training.loop import TrainingError, train
 from imle.training.recipe import Recipe
 

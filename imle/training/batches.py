@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from imle.ecg import MODEL_FS_HZ
 from imle.training.recipe import Recipe
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Mean and standard deviation (mV, scalars) of the training signals, by which every signal is standardised."""
-
-    mean_mv: float
-    sd_mv: float
-
-    @classmethod
-    def of(cls, signals_mv: np.ndarray) -> Scale:
-        """Of (n, 12, 1000) mV."""
-        return cls(float(signals_mv.mean(dtype=np.float64)), float(signals_mv.std(dtype=np.float64)))
-
-    def standardise(self, signals_mv: np.ndarray) -> np.ndarray:
-        """(n, 12, 1000) mV -> (n, 12, 1000) float32 without unit."""
-        return np.divide(signals_mv - np.float32(self.mean_mv), np.float32(self.sd_mv), dtype=np.float32)
 
 
 def epoch_batches(

@@ -16,10 +16,11 @@ from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
 from imle.labels import LABELS
-from imle.model_folder import Card, save_model, write_atomically
+from imle.model_folder import Card, read_card, save_model, write_atomically
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
-from imle.training.batches import Scale, epoch_batches
+from imle.scale import Scale
+from imle.training.batches import epoch_batches
 from imle.training.recipe import Recipe, dtype_policy
 
 CHECKPOINT = "checkpoint.npz"
@@ -98,8 +99,6 @@ class _Run:
 
     def resume(self) -> int:
         """Take up the checkpoint in `out`; returns the first epoch still to run."""
-        from imle.model_folder import read_card
-
         if not (self.out / CHECKPOINT).is_file():
             raise TrainingError(f"{self.out} holds no run to resume; start one there first")
         settings = json.loads((self.out / RECIPE_FILE).read_text())
