@@ -1,0 +1,207 @@
+"""The ECG sheet in millimetres: which lead stands where, and where a second and a millivolt fall on the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from imle.ecg import MODEL_SECONDS, Ecg
+from imle.errors import BadChoice
+from imle.leads import LEADS
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One lead's strip: its row and column from the top left, and the seconds of the record it shows."""
+
+    lead: str
+    row: int
+    column: int
+    start_s: float
+    stop_s: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows of leads as they stand on paper. Each row spans ten seconds, shared evenly by its leads.
+
+    A row is `row_mm` high; zero millivolts lies `baseline_mm` above its foot, on a 5 mm line.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    row_mm: int
+    baseline_mm: int
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        return tuple(
+            Panel(lead, row, column, column * MODEL_SECONDS / len(leads), (column + 1) * MODEL_SECONDS / len(leads))
+            for row, leads in enumerate(self.rows)
+            for column, lead in enumerate(leads)
+        )
+
+
+LAYOUTS = {
+    "3x4+II": Layout(
+        (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"), ("II",)), 30, 15
+    ),
+    "6x2": Layout((("I", "V1"), ("II", "V2"), ("III", "V3"), ("aVR", "V4"), ("aVL", "V5"), ("aVF", "V6")), 20, 10),
+    "12x1": Layout(tuple((lead,) for lead in LEADS), 15, 5),
+}
+
+LEFT_MM = 15  # holds the calibration pulse
+RIGHT_MM = 5
+HEADROOM_MM = 10
+FOOTROOM_MM = 5
+
+CALIBRATION_START_MM = 2.5
+CALIBRATION_S = 0.2
+CALIBRATION_MV = 1.0
+
+# Neighbouring rows may overlap, as on paper; a trace is cut this far from its baseline, and the sheet says so.
+REACH_MM = 50
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A layout at a paper speed and gain. Coordinates are mm from the sheet's lower left corner.
+
+    headroom_mm, footroom_mm: paper above the first row and under the last, for the waves that leave their row.
+    Raises BadChoice for an unknown layout, or a speed or gain that is not positive.
+    """
+
+    layout: str = "3x4+II"
+    speed_mm_s: float = 25
+    gain_mm_mv: float = 10
+    headroom_mm: int = HEADROOM_MM
+    footroom_mm: int = FOOTROOM_MM
+
+    def __post_init__(self):
+        if self.layout not in LAYOUTS:
+            raise BadChoice(f"there is no sheet layout {self.layout!r}; choose one of {', '.join(LAYOUTS)}")
+        if not (self.speed_mm_s > 0 and self.gain_mm_mv > 0):
+            raise BadChoice(
+                f"{self.speed_mm_s:g} mm/s and {self.gain_mm_mv:g} mm/mV cannot be drawn; both must be above 0"
+            )
+
+    def with_room_for(self, ecg: Ecg) -> Sheet:
+        """The same sheet with as much paper above and under its rows as the waves of `ecg` need."""
+        rows_mm = self.rows_of(centred_mv(ecg)) * self.gain_mm_mv
+        above_mm = min(float(rows_mm[0].max()), REACH_MM) - (self.row_mm - LAYOUTS[self.layout].baseline_mm)
+        below_mm = min(float(-rows_mm[-1].min()), REACH_MM) - LAYOUTS[self.layout].baseline_mm
+        return replace(
+            self,
+            headroom_mm=max(HEADROOM_MM, _up_to_5_mm(above_mm)),
+            footroom_mm=max(FOOTROOM_MM, _up_to_5_mm(below_mm)),
+        )
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        return LAYOUTS[self.layout].panels
+
+    @property
+    def row_mm(self) -> int:
+        return LAYOUTS[self.layout].row_mm
+
+    @property
+    def row_count(self) -> int:
+        return len(LAYOUTS[self.layout].rows)
+
+    @property
+    def width_mm(self) -> float:
+        return LEFT_MM + MODEL_SECONDS * self.speed_mm_s + RIGHT_MM
+
+    @property
+    def height_mm(self) -> float:
+        return self.footroom_mm + self.row_count * self.row_mm + self.headroom_mm
+
+    def x_mm(self, time_s):
+        return LEFT_MM + np.asarray(time_s) * self.speed_mm_s
+
+    def row_foot_mm(self, row: int) -> float:
+        return self.footroom_mm + (self.row_count - 1 - row) * self.row_mm
+
+    def y_mm(self, row: int, level_mv):
+        baseline_mm = self.row_foot_mm(row) + LAYOUTS[self.layout].baseline_mm
+        return baseline_mm + np.asarray(level_mv) * self.gain_mm_mv
+
+    def line(self, signal_mv: np.ndarray, fs_hz: float, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+        """x and y in mm of every sample of a panel, cut at the trace's reach; `signal_mv` as `centred_mv` gives it."""
+        samples = self.samples(panel, signal_mv.shape[1])
+        y_mm = self.y_mm(panel.row, signal_mv[LEADS.index(panel.lead), samples])
+        x_mm = self.x_mm(np.arange(samples.start, samples.stop) / fs_hz)
+        return x_mm.astype(np.float32), np.clip(y_mm, *self.reach_mm(panel.row)).astype(np.float32)
+
+    def reach_mm(self, row: int) -> tuple[float, float]:
+        """The lowest and highest place a trace of this row may take."""
+        baseline_mm = float(self.y_mm(row, 0))
+        return baseline_mm - REACH_MM, baseline_mm + REACH_MM
+
+    def cut_leads(self, signal_mv: np.ndarray) -> list[str]:
+        """The leads, in lead order, that somewhere go beyond their reach."""
+        cut = set()
+        for panel in self.panels:
+            lowest_mm, highest_mm = self.reach_mm(panel.row)
+            samples = self.samples(panel, signal_mv.shape[1])
+            y_mm = self.y_mm(panel.row, signal_mv[LEADS.index(panel.lead), samples])
+            if y_mm.min() < lowest_mm or y_mm.max() > highest_mm:
+                cut.add(panel.lead)
+        return [lead for lead in LEADS if lead in cut]
+
+    def calibration(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y in mm of the 1 mV, 0.2 s pulse at the left of every row, NaN between rows."""
+        rise_mm = CALIBRATION_START_MM
+        fall_mm = rise_mm + CALIBRATION_S * self.speed_mm_s
+        x_mm = [rise_mm - 1.5, rise_mm, rise_mm, fall_mm, fall_mm, fall_mm + 1.5, np.nan]
+        pulse_mv = [0, 0, CALIBRATION_MV, CALIBRATION_MV, 0, 0, np.nan]
+        rows = range(self.row_count)
+        return np.tile(x_mm, self.row_count), np.concatenate([self.y_mm(row, pulse_mv) for row in rows])
+
+    def separators(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y in mm of the short strokes between the columns of a row, NaN between strokes."""
+        x_mm, y_mm = [], []
+        for panel in self.panels:
+            if panel.column:
+                edge_mm = float(self.x_mm(panel.start_s))
+                foot_mm = self.row_foot_mm(panel.row)
+                for low_mm, high_mm in ((2, 5), (self.row_mm - 5, self.row_mm - 2)):
+                    x_mm += [edge_mm, edge_mm, np.nan]
+                    y_mm += [foot_mm + low_mm, foot_mm + high_mm, np.nan]
+        return np.array(x_mm), np.array(y_mm)
+
+    def scale_text(self, ecg: Ecg) -> str:
+        """What stands under the sheet: speed, gain, sampling rate, and the leads that were cut."""
+        text = f"{self.speed_mm_s:g} mm/s · {self.gain_mm_mv:g} mm/mV · {ecg.fs_hz:g} Hz"
+        cut = self.cut_leads(centred_mv(ecg))
+        return f"{text} · cut at {REACH_MM / self.gain_mm_mv:g} mV: {', '.join(cut)}" if cut else text
+
+    def rows_of(self, by_lead: np.ndarray) -> np.ndarray:
+        """(12, n) over ten seconds, by lead -> (rows, n): what each row of the sheet shows, from the top."""
+        n = by_lead.shape[1]
+        rows = np.empty((self.row_count, n), by_lead.dtype)
+        for panel in self.panels:
+            samples = self.samples(panel, n)
+            rows[panel.row, samples] = by_lead[LEADS.index(panel.lead), samples]
+        return rows
+
+    @staticmethod
+    def samples(panel: Panel, n: int) -> slice:
+        return slice(round(panel.start_s / MODEL_SECONDS * n), round(panel.stop_s / MODEL_SECONDS * n))
+
+
+def _up_to_5_mm(length_mm: float) -> int:
+    return 5 * ceil(length_mm / 5)
+
+
+def centred_mv(ecg: Ecg) -> np.ndarray:
+    """(12, n): the first ten seconds, each lead about its median, as an electrocardiograph's AC coupling centres it."""
+    signal_mv = ecg.signal_mv[:, : round(MODEL_SECONDS * ecg.fs_hz)]
+    return signal_mv - np.median(signal_mv, axis=1, keepdims=True)
+
+
+def share_of_maximum(heatmap: np.ndarray) -> np.ndarray:
+    """A (12, 1000) heatmap divided by its largest value over all leads, so that one scale holds for all of them."""
+    largest = heatmap.max()
+    return heatmap / largest if largest > 0 else np.zeros_like(heatmap)

@@ -1,0 +1,368 @@
+"""The figures: every lead in its place, true scales, one readable colour scale, and pages that need no network."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from plotly.offline import get_plotlyjs
+
+from imle.attention import LEVELS, Attention
+from imle.ecg import Ecg
+from imle.errors import BadChoice
+from imle.explain.explanation import Explanation
+from imle.explain.summary import summary
+from imle.figures.bars import lead_bars, probability_bars
+from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
+from imle.figures.page import explanation_page
+from imle.figures.sheet import TRACE_COLOURS, sheet_figure
+from imle.figures.sheet_png import save_png
+from imle.figures.theme import DARK, LIGHT, band_colours, trace_colours
+from imle.labels import LABELS
+from imle.leads import LEADS
+
+ON_PAPER = {
+    "3x4+II": ["I aVR V1 V4", "II aVL V2 V5", "III aVF V3 V6", "II"],
+    "6x2": ["I V1", "II V2", "III V3", "aVR V4", "aVL V5", "aVF V6"],
+    "12x1": list(LEADS),
+}
+PROBABILITIES = {"CD": 0.12, "HYP": 0.05, "MI": 0.91, "NORM": 0.02, "STTC": 0.47}
+THRESHOLDS = {"CD": 0.3, "HYP": 0.2, "MI": 0.43, "NORM": 0.5, "STTC": 0.4}
+
+
+def ecg_with_pulses(fs_hz: float = 100, **meta) -> Ecg:
+    """Lead number k carries a 1 mV pulse of 0.1 s in each second, 0.2 s + 0.05 s * k after its start; zero elsewhere."""
+    signal_mv = np.zeros((12, round(10 * fs_hz)), np.float32)
+    for k in range(12):
+        for second in range(10):
+            start = round((second + 0.2 + 0.05 * k) * fs_hz)
+            signal_mv[k, start : start + round(0.1 * fs_hz)] = 1.0
+    return Ecg(signal_mv, fs_hz, "pulses", meta)
+
+
+def heatmap_with_peak(lead: str = "aVF", sample: int = 300) -> np.ndarray:
+    heatmap = np.full((12, 1000), 0.001, np.float32)
+    heatmap[LEADS.index(lead), sample : sample + 20] = 0.004
+    return heatmap
+
+
+def explanation(record: str = "4827", **meta) -> Explanation:
+    rng = np.random.default_rng(0)
+    beat, rhythm, channel = rng.random((1, 12, 20, 13)), rng.random((1, 12, 20)), rng.random((1, 12))
+    channel[0, [LEADS.index(lead) for lead in ("III", "aVF", "II")]] = 9, 8, 7
+    rhythm[0, :, 6] = 50
+    parts = [(part / part.sum(-1, keepdims=True)).astype(np.float32) for part in (beat, rhythm, channel)]
+    ecg = Ecg(ecg_with_pulses().signal_mv, 100, record, meta)
+    return Explanation(ecg, "imle_net", "Keras float32", PROBABILITIES, THRESHOLDS, Attention(*parts))
+
+
+def traces(figure, name: str) -> list:
+    return [trace for trace in figure.data if trace.name == name]
+
+
+def contrast(one, other) -> float:
+    """WCAG 2.2 contrast ratio of two (red, green, blue) in 0..255."""
+    bright, dim = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def luminance(colour) -> float:
+    linear = [c / 3294.6 if c <= 10.31 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def over(colour, paper: str) -> np.ndarray:
+    """What is seen where a colour with alpha lies on the paper."""
+    return np.array(colour[:3]) * colour[3] + np.array(rgb(paper)) * (1 - colour[3])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_lead_stands_once_where_a_cardiologist_looks_for_it(layout):
+    panels = Sheet(layout).panels
+    rows = [[p.lead for p in panels if p.row == row] for row in range(len(ON_PAPER[layout]))]
+    assert [" ".join(row) for row in rows] == ON_PAPER[layout]
+    short = [p.lead for p in panels if not (layout == "3x4+II" and p.row == 3)]
+    assert sorted(short) == sorted(LEADS)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_name_and_trace_of_a_lead_stand_in_the_same_panel(layout):
+    """A name over another lead's trace is the worst an ECG sheet can do; the pulses tell the leads apart."""
+    sheet = Sheet(layout)
+    figure = sheet_figure(ecg_with_pulses(), layout=layout)
+    (names,) = traces(figure, "leads")
+    for panel, name, x, y in zip(sheet.panels, names.text, names.x, names.y, strict=True):
+        assert name == f"<b>{panel.lead}</b>"
+        assert 0 < x - sheet.x_mm(panel.start_s) < 3
+        assert sheet.row_foot_mm(panel.row) < y < sheet.row_foot_mm(panel.row) + sheet.row_mm
+        (line,) = [t for t in traces(figure, panel.lead) if (t.x0, t.y.min()) == (x - 1, sheet.y_mm(panel.row, 0))]
+        first_rise_s = (np.flatnonzero(np.diff(line.y) > 0)[0] + 1) / 100
+        within_second = (panel.start_s + first_rise_s) % 1
+        assert within_second == pytest.approx(0.2 + 0.05 * LEADS.index(panel.lead), abs=0.001)
+        assert len(line.y) * line.dx == pytest.approx((panel.stop_s - panel.start_s) * 25)
+        assert line.x0 == pytest.approx(LEFT_MM + panel.start_s * 25)
+
+
+@pytest.mark.parametrize("fs_hz", [100, 500])
+@pytest.mark.parametrize("gain_mm_mv", [5, 10, 20])
+@pytest.mark.parametrize("speed_mm_s", [12.5, 25, 50])
+def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_hz):
+    figure = sheet_figure(ecg_with_pulses(fs_hz), layout="12x1", speed_mm_s=speed_mm_s, gain_mm_mv=gain_mm_mv)
+    (line,) = traces(figure, "V1")
+    assert np.ptp(line.y) == pytest.approx(gain_mm_mv)
+    rises = np.flatnonzero(np.diff(line.y) > 0)
+    assert (rises[1] - rises[0]) * line.dx == pytest.approx(speed_mm_s)
+    (pulse,) = traces(figure, "1 mV")
+    one = slice(0, 6)
+    assert np.ptp(pulse.y[one]) == pytest.approx(gain_mm_mv)
+    assert pulse.x[3] - pulse.x[2] == pytest.approx(0.2 * speed_mm_s)
+    foot = figure.layout.annotations[0].text
+    assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · {fs_hz} Hz"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_grid_is_1_and_5_mm_and_axes_are_locked(dark):
+    """Zooming must not stretch time against voltage, or slopes and intervals would be misread."""
+    layout = sheet_figure(ecg_with_pulses(), dark=dark).layout
+    assert (layout.yaxis.scaleanchor, layout.yaxis.scaleratio) == ("x", 1)
+    for axis in (layout.xaxis, layout.yaxis):
+        assert (axis.dtick, axis.minor.dtick, axis.constrain) == (5, 1, "domain")
+        assert axis.showgrid
+        assert axis.minor.showgrid
+    assert Sheet().y_mm(2, 0) % 5 == 0
+
+
+def test_one_scale_for_all_leads():
+    """A lead scaled by its own maximum would look as important as the one the model relied on."""
+    figure = sheet_figure(ecg_with_pulses(), heatmap_with_peak())
+    (attention,) = traces(figure, "attention")
+    assert attention.coloraxis == "coloraxis"
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
+    assert attention.z.max() == 1
+    assert np.median(attention.z) == pytest.approx(0.25)
+    peak_row = 3 - next(p.row for p in Sheet().panels if p.lead == "aVF")
+    assert np.argwhere(attention.z == 1).tolist() == [[peak_row, sample] for sample in range(300, 320)]
+
+
+def test_an_empty_heatmap_is_drawn_as_nothing():
+    (attention,) = traces(sheet_figure(ecg_with_pulses(), np.zeros((12, 1000), np.float32)), "attention")
+    assert attention.z.max() == 0
+
+
+@pytest.mark.parametrize("overlay", ["band", "trace"])
+def test_legend_says_what_and_how_much(overlay):
+    figure = sheet_figure(ecg_with_pulses(), heatmap_with_peak(), "rhythm attention", overlay=overlay)
+    bar = figure.layout.coloraxis.colorbar
+    assert bar.title.text == "rhythm attention, share of the record's maximum"
+    assert list(bar.ticktext) == ["0", "0.25", "0.5", "0.75", "1"]
+
+
+def test_overlay_off_shows_no_colour_and_no_legend():
+    figure = sheet_figure(ecg_with_pulses(), heatmap_with_peak(), overlay="off")
+    (attention,) = traces(figure, "attention")
+    assert attention.opacity == 0
+    assert figure.layout.coloraxis.colorscale is None
+
+
+@pytest.mark.parametrize("fs_hz", [100, 500])
+def test_hover_tells_lead_time_millivolts_and_value(fs_hz):
+    ecg = ecg_with_pulses(fs_hz)
+    (attention,) = traces(sheet_figure(ecg, heatmap_with_peak()), "attention")
+    for part in ("%{hovertext}", "%{customdata[0]:.2f} s", "%{customdata[1]:.2f} mV", "combined attention %{z:.2f}"):
+        assert part in attention.hovertemplate
+    row, sample = 1, 310  # aVF, the third row from the top
+    time_s, level_mv = attention.customdata[row, sample]
+    assert attention.hovertext[row, sample] == "aVF"
+    assert time_s == pytest.approx(3.1)
+    assert level_mv == ecg.signal_mv[LEADS.index("aVF"), round(3.1 * fs_hz)]
+    assert attention.x0 + sample * attention.dx == pytest.approx(float(Sheet().x_mm(3.1)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_coloured_trace_is_the_whole_trace_and_nothing_else(layout):
+    """Each pair of neighbouring samples of a panel is drawn in one colour; no line runs from one panel to the next."""
+    ecg = ecg_with_pulses()
+    heatmap = np.random.default_rng(1).random((12, 1000)).astype(np.float32)
+    figure = sheet_figure(ecg, heatmap, layout=layout, overlay="trace")
+    coloured = [trace for trace in figure.data if " to " in (trace.name or "")]
+    assert len(coloured) == TRACE_COLOURS
+    x, y = (np.concatenate([np.r_[trace[axis], np.nan] for trace in coloured]) for axis in "xy")
+    drawn = {tuple(np.round(pair, 3)) for pair in np.c_[x[:-1], y[:-1], x[1:], y[1:]] if not np.isnan(pair).any()}
+    wanted = set()
+    for line in (trace for trace in sheet_figure(ecg, layout=layout).data if trace.name in LEADS):
+        x, y = (line.x0 + np.arange(len(line.y)) * line.dx).astype(np.float32), line.y
+        wanted |= {tuple(np.round(pair, 3)) for pair in np.c_[x[:-1], y[:-1], x[1:], y[1:]]}
+    assert {tuple(np.round(pair, 1)) for pair in drawn} == {tuple(np.round(pair, 1)) for pair in wanted}
+
+
+def test_coloured_trace_has_the_last_colour_where_attention_peaks():
+    figure = sheet_figure(ecg_with_pulses(), heatmap_with_peak(), layout="12x1", overlay="trace")
+    top = next(trace for trace in figure.data if " to 1.00" in (trace.name or ""))
+    x = top.x[~np.isnan(top.x)]
+    assert (x.min(), x.max()) == pytest.approx((float(Sheet().x_mm(3.0)), float(Sheet().x_mm(3.2))))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+class TestTheme:
+    def test_trace_stays_readable_over_every_band(self, theme):
+        seen = [over(colour, theme.paper) for colour in band_colours(theme, 64)]
+        assert min(contrast(colour, rgb(theme.trace)) for colour in seen) >= 3
+
+    def test_coloured_trace_stands_out_from_the_paper(self, theme):
+        assert min(contrast(colour[:3], rgb(theme.paper)) for colour in trace_colours(theme, 64)) >= 3
+
+    @pytest.mark.parametrize("colours", [band_colours, trace_colours])
+    def test_more_attention_is_always_further_in_lightness(self, theme, colours):
+        """Lightness alone carries the order, so that the scale reads in every kind of colour vision and in grey."""
+        steps = np.diff([luminance(over(colour, theme.paper)) for colour in colours(theme, 64)])
+        assert (steps > 0).all() or (steps < 0).all()
+
+    def test_text_and_marks_contrast_with_the_paper(self, theme):
+        for colour in (theme.ink, theme.muted):
+            assert contrast(rgb(colour), rgb(theme.paper)) >= 4.5
+        for colour in (theme.accent, theme.quiet, theme.trace, *theme.labels.values()):
+            assert contrast(rgb(colour), rgb(theme.paper)) >= 3
+        assert tuple(theme.labels) == LABELS
+
+    def test_grid_stays_behind_the_trace(self, theme):
+        assert 1 < contrast(rgb(theme.grid_minor), rgb(theme.paper)) < contrast(rgb(theme.grid_major), rgb(theme.paper))
+        assert contrast(rgb(theme.grid_major), rgb(theme.trace)) > 7
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("fs_hz", "largest_kb"), [(100, 600), (500, 1500)])
+def test_figures_stay_light(fs_hz, largest_kb, layout):
+    """A heavy figure makes every step to the next record slow."""
+    heatmap = explanation().heatmap("published")
+    for overlay in ("band", "trace", "off"):
+        figure = sheet_figure(ecg_with_pulses(fs_hz), heatmap, layout=layout, overlay=overlay)
+        assert len(figure.to_json()) < largest_kb * 1000
+
+
+def test_a_tall_wave_gets_paper_and_a_loose_electrode_is_cut_and_said_to_be():
+    signal_mv = ecg_with_pulses().signal_mv.copy()
+    signal_mv[LEADS.index("V4"), 800:803] = 4.5
+    tall = sheet_figure(Ecg(signal_mv, 100))
+    (line,) = traces(tall, "V4")
+    assert np.ptp(line.y) == pytest.approx(45)
+    assert line.y.max() <= tall.layout.yaxis.range[1]
+    assert "cut" not in tall.layout.annotations[0].text
+    signal_mv[LEADS.index("V2"), 600:650] = -33
+    loose = sheet_figure(Ecg(signal_mv, 100))
+    (line,) = traces(loose, "V2")
+    assert np.ptp(line.y) == pytest.approx(60)
+    assert loose.layout.annotations[0].text.endswith("cut at 5 mV: V2")
+
+
+def test_a_lead_off_zero_is_drawn_in_its_row():
+    signal_mv = ecg_with_pulses().signal_mv + 3
+    (line,) = traces(sheet_figure(Ecg(signal_mv, 100)), "V1")
+    assert np.median(line.y) == pytest.approx(float(Sheet().y_mm(0, 0)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of 3x4+II, 6x2, 12x1"),
+        ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
+        ({"gain_mm_mv": 0}, "25 mm/s and 0 mm/mV cannot be drawn; both must be above 0"),
+        ({"heatmap": np.ones((12, 5000))}, r"the heatmap has shape (12, 5000); (12, 1000) at 100 Hz is needed"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_sentence(wrong, sentence):
+    with pytest.raises(BadChoice, match=re.escape(sentence)):
+        sheet_figure(ecg_with_pulses(), **wrong)
+
+
+def test_lead_bars_stand_in_lead_order_with_numbers_and_the_equal_share():
+    importance = {lead: (k + 1) / 78 for k, lead in enumerate(LEADS)}
+    figure = lead_bars(dict(reversed(importance.items())))
+    assert tuple(figure.data[0].x) == LEADS
+    assert list(figure.data[0].y) == list(importance.values())
+    assert list(figure.data[0].text) == [f"{share:.2f}" for share in importance.values()]
+    assert figure.layout.shapes[0].y0 == pytest.approx(1 / 12)
+    assert "1/12" in figure.layout.annotations[0].text
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_probability_bars_show_number_threshold_and_the_known_label_in_words(dark):
+    figure = probability_bars(PROBABILITIES, THRESHOLDS, {"MI"}, dark=dark)
+    (bars,) = traces(figure, "probability")
+    (ticks,) = traces(figure, "threshold")
+    assert list(bars.x) == list(PROBABILITIES.values())
+    assert list(ticks.x[::3]) == list(THRESHOLDS.values())
+    texts = {(round(note.y), note.text) for note in figure.layout.annotations}
+    mi_row = bars.y[list(PROBABILITIES).index("MI")]
+    assert {(mi_row, "<b>0.91</b>"), (mi_row, "<b>✓ cardiologists</b>")} <= texts
+    assert sum("✓" in text for _, text in texts) == 1
+    assert not any("✓" in note.text for note in probability_bars(PROBABILITIES, THRESHOLDS).layout.annotations)
+
+
+def test_summary_names_labels_leads_and_time():
+    sentence = summary(explanation())
+    start = "imle_net: MI 0.91 (above its threshold 0.43), STTC 0.47 (above its threshold 0.40); "
+    assert sentence.startswith(start + "attention is highest on III, aVF, II around 3.")
+
+
+def test_summary_says_when_no_label_reaches_its_threshold():
+    one = explanation()
+    quiet = Explanation(one.ecg, one.model, one.engine, PROBABILITIES, dict.fromkeys(LABELS, 0.95), one.attention)
+    assert "no label reaches its threshold, the likeliest is MI 0.91 (threshold 0.95)" in summary(quiet)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_png_is_an_a4_page_with_ink_grid_and_heatmap(tmp_path, layout):
+    path = save_png(explanation(superclasses=("MI",)), "combined", tmp_path / "page.png", layout=layout)
+    pixels = (imread(path)[..., :3] * 255).round().astype(int)
+    assert pixels.shape == (1653, 2338, 3)
+    red, green, blue = np.moveaxis(pixels, -1, 0)
+    assert (pixels.max(-1) < 60).mean() > 0.003  # trace and text
+    assert ((red > green + 5) & (red > 200)).mean() > 0.03  # the rose grid
+    assert (blue > red + 40).mean() > 0.005  # bands and bars
+
+
+def test_png_shows_the_level_that_was_asked_for(tmp_path):
+    beat, channel = (save_png(explanation(), level, tmp_path / f"{level}.png") for level in ("beat", "channel"))
+    assert beat.read_bytes() != channel.read_bytes()
+    with pytest.raises(BadChoice, match="no attention level 'lead'"):
+        save_png(explanation(), "lead", tmp_path / "lead.png")
+    assert not (tmp_path / "lead.png").exists()
+
+
+def test_page_needs_no_network_and_holds_every_level():
+    page = explanation_page(explanation())
+    own = page.replace(get_plotlyjs(), "")
+    assert len(own) < len(page)
+    assert not re.search(r"https?://|(src|href)\s*=|@import|url\(", own)
+    assert "default-src 'none'" in own
+    for level in LEVELS:
+        assert f'data-level="{level}"' in own
+    levels = json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))
+    assert tuple(levels) == LEVELS
+    assert len({levels[level]["z"]["bdata"] for level in LEVELS}) == len(LEVELS)
+    assert levels["rhythm"]["title"] == "rhythm attention, share of the record's maximum"
+
+
+def test_page_says_record_model_engine_caution_and_summary():
+    own = explanation_page(explanation()).replace(get_plotlyjs(), "")
+    for text in ("ECG 4827", "imle_net · Keras float32", "not a medical device", "shared by all labels"):
+        assert text in own
+    assert summary(explanation()) in own
+    assert "prefers-color-scheme: dark" in own
+
+
+def test_a_record_name_cannot_become_markup():
+    own = explanation_page(explanation("</script><img src=x onerror=alert(1)>")).replace(get_plotlyjs(), "")
+    assert "<img" not in own
+
+
+def test_simulated_records_are_called_simulated_and_their_labels_planted():
+    own = explanation_page(explanation(device="simulated", superclasses=("MI",))).replace(get_plotlyjs(), "")
+    assert "Simulated ECG, not a patient." in own
+    assert r"\u2713 planted" in own
+    assert "cardiologists" not in own
