@@ -84,13 +84,16 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
             ["explain", RECORDS[0], "--out", "{tmp}", "--level", "lead"],
             "imle: there is no attention level 'lead'; choose",
         ),
-        (["explain", RECORDS[0], "--out", "{tmp}", "--layout", "4x3"], "imle: there is no layout '4x3'; choose one of"),
+        (
+            ["explain", RECORDS[0], "--out", "{tmp}", "--layout", "4x3"],
+            "imle: there is no sheet layout '4x3'; choose one of",
+        ),
         (["explain", "{tmp}", "--out", "{tmp}"], "this is a folder; give one record's file"),
         (
             ["evaluate", "--data-dir", "{tmp}", "--out", "{tmp}/o.json"],
-            "has no scp_statements.csv; give the folder that",
+            "has no ptbxl_database.csv; give the folder that",
         ),
-        (["train", "--data-dir", "{tmp}", "--out", "{tmp}/run"], "has no scp_statements.csv; give the folder that"),
+        (["train", "--data-dir", "{tmp}", "--out", "{tmp}/run"], "has no ptbxl_database.csv; give the folder that"),
         (["train", "--data-dir", DEMO_COHORT, "--out", "{tmp}/run", "--model", "imlenet"], "did you mean 'imle_net'?"),
         (
             ["import-weights", RECORDS[0], "--model", "imle_net", "--out", "{tmp}/m"],

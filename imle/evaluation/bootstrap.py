@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -28,5 +29,7 @@ def bootstrap(
         rows = rng.integers(0, len(y), len(y))
         draws.append(metric(y[rows], p[rows]))
     tail = (1 - COVERAGE) / 2
-    low, high = np.nanquantile(np.array(draws, np.float64), [tail, 1 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # a figure undefined in every draw has no interval: NaN
+        low, high = np.nanquantile(np.array(draws, np.float64), [tail, 1 - tail], axis=0)
     return np.asarray(metric(y, p), np.float64), low, high

@@ -73,6 +73,7 @@ class _Run:
 
     def __init__(self, data: PtbXl, network: str, recipe: Recipe, out: Path, options: dict):
         self.recipe, self.out, self.data, self.network, self.options = recipe, out, data, network, options
+        models.network(network)  # a wrong name is refused before minutes of reading
         train_ids, select_ids = data.ids(TRAIN_FOLDS), data.ids(SELECT_FOLD)
         if not len(train_ids) or not len(select_ids):
             raise TrainingError(
