@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from parity import weights
 from typer.testing import CliRunner
 
 from imle.assets import DEMO_COHORT
@@ -150,8 +151,6 @@ def test_ctrl_c_keeps_the_best_epoch(tmp_path):
 
 def test_import_weights_makes_a_model_that_answers(tmp_path):
     """The authors' checkpoint must end up usable by every command, not only readable."""
-    from tests.parity import weights
-
     checkpoint = tmp_path / "imle_net.h5"
     weights.write("imle_net", checkpoint)
     done = imle("import-weights", checkpoint, "--model", "imle_net", "--out", tmp_path / "model")

@@ -23,9 +23,8 @@ def rajpurkar(
     Input (12, 1000) standardised at 100 Hz; output logits (classes,).
     """
     signal = keras.Input((len(LEADS), MODEL_SAMPLES), name="signal")
-    # Always float32: TensorFlow 2.21 on processors with AMX answers a bfloat16 convolution of under 16 channels wrongly
-    # where channels x kernel is a multiple of 32 above 32, as 12 x 16 is.
-    x = norm_relu(convolve(layers.Permute((2, 1))(signal), filters, kernel, dtype="float32"))
+    leads = layers.Permute((2, 1))(signal)
+    x = norm_relu(LeadConv1D(filters, kernel, padding="same", kernel_initializer="he_normal")(leads))
     for index in range(blocks):
         width = filters * 2 ** (index // widen_every)
         x = residual_block(x, width, kernel, stride=1 + index % 2, dropout=dropout, first=index == 0)
@@ -46,12 +45,25 @@ def residual_block(x, width: int, kernel: int, stride: int, dropout: float, firs
     return layers.Add()([shortcut, convolve(y, width, kernel)])
 
 
-def convolve(x, width: int, kernel: int, stride: int = 1, dtype: str | None = None):
-    convolution = layers.Conv1D(
-        width, kernel, strides=stride, padding="same", kernel_initializer="he_normal", dtype=dtype
-    )
-    return convolution(x)
+def convolve(x, width: int, kernel: int, stride: int = 1):
+    return layers.Conv1D(width, kernel, strides=stride, padding="same", kernel_initializer="he_normal")(x)
 
 
 def norm_relu(x):
     return layers.ReLU()(BatchNorm()(x))
+
+
+@keras.saving.register_keras_serializable("imle")
+class LeadConv1D(layers.Conv1D):
+    """Conv1D (with bias, without activation) over the leads and as many of zeros as make 16 channels.
+
+    The zeros change no weight and no answer. They avoid an error: on processors with AMX, oneDNN (in TensorFlow 2.21
+    and OpenVINO 2026.4) answers a bfloat16 convolution of fewer than 16 channels wrongly where channels x kernel is a
+    multiple of 32 above 32.
+    """
+
+    def call(self, inputs):
+        missing = max(0, 16 - inputs.shape[-1])
+        inputs = ops.pad(inputs, ((0, 0), (0, 0), (0, missing)))
+        kernel = ops.pad(self.kernel, ((0, 0), (0, missing), (0, 0)))
+        return ops.conv(inputs, kernel, self.strides, self.padding) + self.bias
