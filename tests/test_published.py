@@ -214,6 +214,18 @@ def refusal(path, name: str) -> str:
     return caught.value.reason
 
 
+def test_checkpoint_of_other_classes_becomes_no_model_folder(checkpoint, tmp_path):
+    """Three answers shown under the names of five superclasses would be wrong on every page."""
+
+    def three_classes(index, value):
+        return value[..., :3] if index >= 14 else value
+
+    path = rewrite(checkpoint("mousavi"), tmp_path / "mi.h5", three_classes)
+    with pytest.raises(BadCheckpoint, match="answers 3 classes; a model folder needs the 5 superclasses"):
+        import_checkpoint(path, "mousavi", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 def rewrite(source, target, change=lambda index, value: value):
     """A copy of a Keras weights file under other names, each tensor changed, given its index."""
     with h5py.File(source) as old, h5py.File(target, "w") as new:
@@ -226,15 +238,3 @@ def rewrite(source, target, change=lambda index, value: value):
             group.attrs["weight_names"] = [f"tensor_{index}:0"]
             group[f"tensor_{index}:0"] = change(index, value)
     return target
-
-
-def test_checkpoint_of_other_classes_becomes_no_model_folder(checkpoint, tmp_path):
-    """Three answers shown under the names of five superclasses would be wrong on every page."""
-
-    def three_classes(i, name, value):
-        return name, value[..., :3] if i >= 14 else value
-
-    path = rewrite(checkpoint("mousavi"), tmp_path / "mi.h5", three_classes)
-    with pytest.raises(BadCheckpoint, match="answers 3 classes; a model folder needs the 5 superclasses"):
-        import_checkpoint(path, "mousavi", tmp_path / "model")
-    assert not (tmp_path / "model").exists()
