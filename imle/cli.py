@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from imle.errors import Refusal
 
@@ -39,19 +39,25 @@ def download(
     hr: Annotated[bool, typer.Option("--500hz", help="Also the 500 Hz records (2.6 GB more).")] = False,
     workers: Annotated[int, typer.Option(min=1, max=32, help="Files fetched at once.")] = 8,
     base_url: Annotated[str | None, typer.Option(help="A mirror of the data set's folder.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash every file again, also those fetched before.")] = False,
 ):
     """Fetch PTB-XL 1.0.3 from PhysioNet, checked against its SHA-256 sums; run again, it goes on where it stopped."""
     from imle.ptbxl.download import PHYSIONET_URL
     from imle.ptbxl.download import download as fetch
 
-    with refusals(), bar("PTB-XL", DownloadColumn()) as progress:
-        task = progress.add_task("files", total=None)
+    with refusals(), bar("PTB-XL", MofNCompleteColumn(), TextColumn("files  {task.fields[note]}")) as progress:
+        task = progress.add_task("files", total=None, note="")
+
+        def on_progress(done: int, total: int, n_bytes: int) -> None:
+            progress.update(task, completed=done, total=total, note=f"{n_bytes / 1e6:.0f} MB")
+
         fetch(
             dest,
             fs_hz=(100, 500) if hr else (100,),
             base_url=base_url or PHYSIONET_URL,
             workers=workers,
-            on_progress=lambda done, total, n_bytes: progress.update(task, completed=done, total=total),
+            verify=verify,
+            on_progress=on_progress,
         )
     print(f"PTB-XL is in {dest}")
 
@@ -206,7 +212,9 @@ def import_weights(
 @app.command()
 def simulate(
     dest: Annotated[Path, typer.Argument(help="Where the simulated records go.")],
-    seed: Annotated[int, typer.Option(help="Another seed, other records; the default gives the shipped cohort.")] = 2021,
+    seed: Annotated[
+        int, typer.Option(help="Another seed, other records; the default gives the shipped cohort.")
+    ] = 2021,
 ):
     """Write 60 simulated ECGs with known findings, in PTB-XL's layout."""
     with refusals():

@@ -75,6 +75,11 @@ class Predictor:
         return attention
 
 
+def default_engine() -> str:
+    """The key in ENGINES of the engine that suits this machine: bfloat16 where the processor multiplies it."""
+    return "fast" if has_bfloat16() else "exact"
+
+
 def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
     """The shipped model of that name, or the model in that folder.
 
@@ -86,7 +91,7 @@ def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
         raise BadChoice(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
     folder = model_folder(name_or_path)
     card = read_card(folder)
-    engine = engine or ("fast" if has_bfloat16() else "exact")
+    engine = engine or default_engine()
     forward = _keras_forward(folder) if engine == "keras" else _openvino_forward(folder, engine)
     return Predictor(folder.name, card, ENGINES[engine], forward)
 

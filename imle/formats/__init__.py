@@ -9,7 +9,7 @@ from imle.formats import wfdb_format
 
 __all__ = ["UnreadableEcg", "read_ecg"]
 
-# Each reader offers SUFFIXES and read(path) -> Ecg; DICOM, EDF, CSV and XML readers join here.
+# Each reader offers fits(path) -> bool and read(path) -> Ecg; DICOM, EDF, CSV and XML readers join here.
 READERS = (wfdb_format,)
 
 
@@ -20,16 +20,20 @@ def read_ecg(path) -> Ecg:
     Raises UnreadableEcg(path, reason), the reason being one sentence, for everything that cannot be read.
     """
     path = Path(path)
-    for reader in READERS:
-        if reader.fits(path):
-            try:
-                return reader.read(path)
-            except UnreadableEcg:
-                raise
-            except InvalidEcg as error:
-                raise UnreadableEcg(path, str(error)) from None
+    reader = next((reader for reader in READERS if reader.fits(path)), None)
+    if reader is None:
+        raise UnreadableEcg(path, _why_not(path))
+    try:
+        return reader.read(path)
+    except UnreadableEcg:
+        raise
+    except InvalidEcg as error:
+        raise UnreadableEcg(path, str(error)) from None
+
+
+def _why_not(path: Path) -> str:
     if path.is_dir():
-        raise UnreadableEcg(path, "this is a folder; give one record's file")
+        return "this is a folder; give one record's file"
     if not path.exists():
-        raise UnreadableEcg(path, "there is no such file")
-    raise UnreadableEcg(path, "this is not an ECG file that can be read; WFDB records (.hea with .dat or .mat) can")
+        return "there is no such file"
+    return "this is not an ECG file that can be read; WFDB records (.hea with .dat or .mat) can"

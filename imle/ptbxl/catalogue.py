@@ -25,7 +25,7 @@ class MissingData(Refusal, FileNotFoundError):
 
 def read_statements(root: Path) -> pd.DataFrame:
     """The SCP statements by code: description, diagnostic (bool), diagnostic_class (a label or '')."""
-    table = pd.read_csv(_present(root, STATEMENTS), index_col=0)
+    table = _read_table(root, STATEMENTS, ("description", "diagnostic", "diagnostic_class"), index_col=0)
     return pd.DataFrame(
         {
             "description": table["description"].fillna(""),
@@ -40,13 +40,14 @@ def read_catalogue(root: Path) -> pd.DataFrame:
 
     scp_codes: dict code -> likelihood in %. codes: its keys, most likely first.
     superclasses: tuple of labels of the codes whose `diagnostic` is 1, whatever their likelihood.
+    Raises MissingData where a table is missing or cannot be understood.
     """
+    needed = ("recording_date", "sex", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
+    table = _read_table(root, DATABASE, needed, index_col="ecg_id", parse_dates=["recording_date"])
     statements = read_statements(root)
     class_of = statements["diagnostic_class"].where(statements["diagnostic"], "").to_dict()
-    table = pd.read_csv(_present(root, DATABASE), index_col="ecg_id", parse_dates=["recording_date"])
     table["sex"] = table["sex"].map(SEXES)
-    # The column is Python's spelling of a dict of plain words and numbers; as JSON it parses ten times faster.
-    table["scp_codes"] = [json.loads(text.replace("'", '"')) for text in table["scp_codes"]]
+    table["scp_codes"] = [_parse_codes(root, ecg_id, text) for ecg_id, text in table["scp_codes"].items()]
     table["codes"] = [tuple(sorted(codes, key=lambda code: -codes[code])) for codes in table["scp_codes"]]
     table["superclasses"] = [
         tuple(sorted({class_of[code] for code in codes if class_of.get(code)})) for codes in table["scp_codes"]
@@ -59,8 +60,25 @@ def label_matrix(superclasses: pd.Series) -> np.ndarray:
     return np.array([[label in own for label in LABELS] for own in superclasses], np.float32).reshape(-1, len(LABELS))
 
 
-def _present(root: Path, name: str) -> Path:
+def _read_table(root: Path, name: str, needed: tuple[str, ...], **how) -> pd.DataFrame:
     path = Path(root) / name
     if not path.is_file():
         raise MissingData(f"{root} has no {name}; give the folder that `imle download` filled")
-    return path
+    try:
+        table = pd.read_csv(path, **how)
+    except ValueError as error:  # pandas' own errors for a file that is no table, or lacks a column, are of this kind
+        raise MissingData(f"{path} is not PTB-XL's table ({str(error).splitlines()[0]}); download it again") from None
+    lacking = [column for column in needed if column not in table]
+    if lacking:
+        raise MissingData(f"{path} has no column {lacking[0]}; it should have those of PTB-XL's {name}")
+    return table
+
+
+def _parse_codes(root: Path, ecg_id: int, text: str) -> dict[str, float]:
+    # The column is Python's spelling of a dict of plain words and numbers; as JSON it parses ten times faster.
+    try:
+        return json.loads(text.replace("'", '"'))
+    except (AttributeError, ValueError):
+        raise MissingData(
+            f"{Path(root) / DATABASE} has scp_codes {text!r} at record {ecg_id}; it should be like {{'NORM': 100.0}}"
+        ) from None

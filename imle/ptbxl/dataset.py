@@ -12,13 +12,16 @@ import pandas as pd
 from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.formats import read_ecg
+from imle.formats.plain_wfdb import ADC_PER_MV
 from imle.ptbxl.catalogue import MissingData, label_matrix, read_catalogue, read_statements
-from imle.ptbxl.store import ADC_PER_MV, Store, open_store
+from imle.ptbxl.store import Store, open_store
 
 FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 TRAIN_FOLDS = tuple(range(1, 9))
 SELECT_FOLD = 9
 TEST_FOLD = 10
+# Records converted in one step: few enough for the processor's cache.
+AT_ONCE = 64
 
 
 class UnknownRecord(Refusal, KeyError):
@@ -55,14 +58,18 @@ class PtbXl:
         return self.about["title"]
 
     def path(self, ecg_id: int, fs_hz: int = 100) -> Path:
-        """The record's path without suffix. UnknownRecord where the data set has no such record."""
+        """The record's path without suffix. UnknownRecord where the data set has no such record, or none at this rate."""
         if ecg_id not in self.catalogue.index:
-            raise UnknownRecord(f"{self.title} has no record {ecg_id}; choose one on the records page or in its catalogue")
+            raise UnknownRecord(
+                f"{self.title} has no record {ecg_id}; choose one on the records page or in its catalogue"
+            )
+        if fs_hz not in FILENAME_COLUMN:
+            raise UnknownRecord(f"{self.title} has no records at {fs_hz:g} Hz; choose 100 or 500")
         return self.root / self.catalogue.at[ecg_id, FILENAME_COLUMN[fs_hz]]
 
     def has(self, ecg_id: int, fs_hz: int) -> bool:
         """Whether the record's header lies on disk at this rate."""
-        return self.path(ecg_id, fs_hz).with_suffix(".hea").is_file()
+        return Path(f"{self.path(ecg_id, fs_hz)}.hea").is_file()
 
     def record(self, ecg_id: int, fs_hz: int = 100) -> Ecg:
         """One record at 100 or 500 Hz, its catalogue row in `meta`. UnreadableEcg where its files are missing or damaged."""
@@ -83,10 +90,13 @@ class PtbXl:
     def signals(self, ids) -> np.ndarray:
         """(len(ids), 12, 1000) float32 mV at 100 Hz, from the store. UnreadableEcg where one of them could not be read."""
         rows = self._rows(ids)
-        for row in rows:
-            if row in self._store.unreadable:
-                raise UnreadableEcg(self.path(self.catalogue.index[row]), self._store.unreadable[row])
-        return np.divide(self._store.adc[rows], np.float32(ADC_PER_MV), dtype=np.float32)
+        for row in sorted(self._store.unreadable.keys() & set(rows.tolist())):
+            raise UnreadableEcg(self.path(self.catalogue.index[row]), self._store.unreadable[row])
+        signals_mv = np.empty((len(rows), *self._store.adc.shape[1:]), np.float32)
+        for first in range(0, len(rows), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            np.divide(self._store.adc[rows[some]], np.float32(ADC_PER_MV), out=signals_mv[some])
+        return signals_mv
 
     def build_store(self, progress=None) -> Store:
         """Build the store now where it is missing or stale, telling `progress(done, total)`; `signals` does it unasked."""

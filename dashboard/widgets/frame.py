@@ -1,0 +1,68 @@
+"""What every page shows: the sidebar's lines, the marks of simulated data, and refusals as one sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import state
+from imle.errors import Refusal
+
+TITLE = "IMLE-Net workbench"
+USE = "Research use only, not a medical device."
+ABOUT = f"{TITLE}: 12-lead ECGs in, diagnoses and the places the model looked out. {USE}"
+MARKDOWN_SIGNS = re.compile(r"([\\*_{}\[\]#+!|$~:<>])")
+STYLE = Path(__file__).resolve().parents[1] / "style.css"
+
+
+def style() -> None:
+    """The few rules that Streamlit's own theme cannot express."""
+    st.html(STYLE)
+
+
+def sidebar() -> None:
+    """Data set, model and engine, a line each, whatever of them there is."""
+    with st.sidebar.container(gap="xxsmall"):
+        for word, value in [*_data_lines(), *_model_lines()]:
+            st.markdown(f":small[:gray[{word}] {plain(value)}]")
+        note(USE)
+
+
+def simulated_mark(simulated: bool) -> None:
+    """Beside a page's first line, so that it shows with the sidebar closed."""
+    if simulated:
+        st.badge("Simulated ECGs, not patients", color="blue")
+
+
+def note(text: str) -> None:
+    """A small line beside something larger."""
+    st.markdown(f":small[:gray[{plain(text)}]]")
+
+
+def plain(text: str) -> str:
+    """Text in which Markdown finds no signs of its own."""
+    return MARKDOWN_SIGNS.sub(r"\\\1", text)
+
+
+def refuse(error: Refusal | str) -> None:
+    """One sentence, spelt as a sentence, that says what is wrong and what would be right."""
+    sentence = str(error).strip()
+    st.warning(plain(sentence[:1].upper() + sentence[1:]) + ("" if sentence.endswith((".", "!", "?")) else "."))
+
+
+def _data_lines() -> list[tuple[str, str]]:
+    try:
+        data = state.cohort().data
+    except Refusal:
+        return [("Data set", "none")]
+    return [("Data set", data.title), ("Records", f"{len(data):,}{' simulated' if data.simulated else ''}")]
+
+
+def _model_lines() -> list[tuple[str, str]]:
+    try:
+        name, _, engine = state.model_card()
+    except Refusal:
+        return [("Model", "none")]
+    return [("Model", name), ("Engine", engine)]

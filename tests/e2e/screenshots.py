@@ -1,0 +1,24 @@
+"""Takes the pictures in assets/screenshots: each page of the demo cohort in light and dark. Run by `make screenshots`."""
+
+from running import ROOT, browsing, serving, settled
+
+SHOTS = {"records": "/?superclass=MI", "explain": "/explain?record=2"}
+SUFFIXES = {"light": "", "dark": "-dark"}
+OUT = ROOT / "assets" / "screenshots"
+
+
+def main() -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with serving() as address, browsing() as browser:
+        for scheme, suffix in SUFFIXES.items():
+            for name, path in SHOTS.items():
+                page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
+                page.goto(address + path)
+                settled(page)
+                page.wait_for_timeout(1000)  # fonts
+                page.screenshot(path=OUT / f"{name}{suffix}.png")
+                page.close()
+
+
+if __name__ == "__main__":
+    main()

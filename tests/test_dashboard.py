@@ -1,0 +1,251 @@
+"""The pages, run by Streamlit's AppTest on a small made-up data set and the shipped model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from made_up import made_up_ecg, write_record, write_tiny_ptbxl
+from streamlit.testing.v1 import AppTest
+
+from dashboard import state
+from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
+from imle.attention import LEVELS
+
+ROOT = Path(__file__).parents[1]
+APP = str(ROOT / "dashboard" / "app.py")
+RECORDS, EXPLAIN = "../pages/records.py", "../pages/explain.py"
+PAGES = (RECORDS, EXPLAIN)
+TIMEOUT_S = 120
+
+
+@pytest.fixture
+def dashboard(tiny_ptbxl, monkeypatch):
+    """Opens a page of the dashboard with its query as keywords, on the small data set or the one in `root`."""
+    monkeypatch.delenv("IMLE_MODEL", raising=False)
+
+    def open_page(page: str = RECORDS, root: Path = tiny_ptbxl, **query) -> AppTest:
+        monkeypatch.setenv("IMLE_DATA_DIR", str(root))
+        app = AppTest.from_file(APP, default_timeout=TIMEOUT_S)
+        if page != RECORDS:
+            app.run().switch_page(page)
+        app.query_params = query
+        return app.run()
+
+    return open_page
+
+
+def sentences(app: AppTest) -> list[str]:
+    """What the page refuses, without Markdown's escapes; a page must never raise."""
+    assert not app.exception
+    return [warning.value.replace("\\", "") for warning in app.warning]
+
+
+def texts(app: AppTest) -> str:
+    return "\n".join(element.value.replace("\\", "") for element in [*app.markdown, *app.text])
+
+
+def listed(app: AppTest) -> list[int]:
+    return app.dataframe[0].value["Record"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("page", "unwanted"), [(RECORDS, ("tensorflow", "keras", "openvino", "wfdb")), (EXPLAIN, ("tensorflow", "keras"))]
+)
+def test_a_page_imports_nothing_heavy_that_it_does_not_need(tiny_ptbxl, page, unwanted):
+    script = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({APP!r}, default_timeout={TIMEOUT_S}).run().switch_page({page!r}).run()\n"
+        "assert not app.exception and not app.warning\n"
+        f"print([name for name in {unwanted} if name in sys.modules])"
+    )
+    environment = {"IMLE_DATA_DIR": str(tiny_ptbxl), "PATH": "/usr/bin:/bin", "HOME": str(tiny_ptbxl.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_records_page_lists_all_records_by_number(dashboard):
+    app = dashboard()
+    assert listed(app) == sorted(listed(app)) and len(listed(app)) == 24
+    assert "**24** of 24 records" in texts(app)
+    assert app.dataframe[0].value.set_index("Record").at[2, "Age"] == "90+"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("superclass", ["HYP"], Filters(superclass=("HYP",))),
+        ("superclass", ["MI", "CD"], Filters(superclass=("MI", "CD"))),
+        ("sex", "F", Filters(sex="F")),
+        ("fold", [9, 10], Filters(fold=(9, 10))),
+        ("age", (40, 50), Filters(age=(40, 50))),
+        ("report", "SINUS", Filters(report="SINUS")),
+    ],
+)
+def test_a_filter_narrows_the_table_to_what_it_says(dashboard, tiny_ptbxl, key, value, expected):
+    app = dashboard()
+    widgets = [*app.pills, *app.slider, *app.text_input]
+    next(widget for widget in widgets if widget.key == key).set_value(value)
+    app.run()
+    wanted = matching(open_cohort(tiny_ptbxl), expected).tolist()
+    assert listed(app) == wanted
+    assert f"**{len(wanted)}** of 24 records" in texts(app)
+
+
+def test_the_url_sets_the_filters(dashboard):
+    app = dashboard(superclass="MI", scp="IMI", fold=["9", "10"])
+    table = app.dataframe[0].value
+    assert set(table["Fold"]) == {9, 10} and all("IMI" in text for text in table["Statements"])
+
+
+def test_an_impossible_combination_gets_a_sentence_and_a_way_back(dashboard):
+    app = dashboard(report="nobody wrote this")
+    assert sentences(app) == ["No record passes all of these filters; take one away, or reset them."]
+    next(button for button in app.button if button.label == "Reset filters").click().run()
+    assert not sentences(app) and len(listed(app)) == 24
+
+
+def test_a_clicked_row_opens_its_explanation(dashboard):
+    app = dashboard(superclass="HYP")
+    wanted = listed(app)[1]
+    app.session_state["records_table"] = {"selection": {"rows": [], "columns": [], "cells": [(1, "Report")]}}
+    app.run()
+    assert app.number_input(key="record_box").value == wanted
+    assert app.query_params["record"] == str(wanted)
+    assert "2 of 4 · HYP" in texts(app)
+
+
+def test_previous_and_next_walk_through_the_filtered_list(dashboard):
+    app = dashboard(superclass="HYP")
+    numbers = listed(app)
+    app.switch_page(EXPLAIN).run()
+    assert app.number_input(key="record_box").value == numbers[0]
+    previous, following = (
+        next(button for button in app.button if button.label == name) for name in ("Previous", "Next")
+    )
+    assert previous.disabled
+    following.click().run()
+    assert app.number_input(key="record_box").value == numbers[1]
+
+
+def test_a_typed_number_opens_that_record(dashboard):
+    app = dashboard(EXPLAIN, record="1")
+    app.number_input(key="record_box").set_value(13).run()
+    assert app.query_params["record"] == "13" and not sentences(app)
+
+
+def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
+    app = dashboard(EXPLAIN, record="7", level="rhythm", overlay="trace", layout="12x1")
+    assert [control.value for control in app.segmented_control] == ["rhythm", "trace", "12x1"]
+    assert app.number_input(key="record_box").value == 7
+    assert not sentences(app)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_draws_its_own_heatmap(dashboard, level):
+    app = dashboard(EXPLAIN, record="7", level=level)
+    sheet = app.get("plotly_chart")[0].proto.spec
+    assert f"{level} attention, share of the record" in sheet
+
+
+def test_the_page_names_what_answered_and_whom_the_attention_belongs_to(dashboard):
+    text = texts(dashboard(EXPLAIN, record="7"))
+    assert "imle_net on OpenVINO" in text
+    assert "attention of this network is shared by all labels" in text
+    assert "Research use only" in text
+
+
+def test_likelihood_and_description_stand_beside_each_statement(dashboard):
+    text = texts(dashboard(EXPLAIN, record="2"))
+    assert "**IMI** inferior myocardial infarction :gray[80 %]" in text
+    assert "**SR** sinus rhythm :gray[likelihood not given]" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("999", "PTB-XL has no record 999; type another number above."),
+        ("abc", "The link asks for record “abc”, which is not a record's number; type one above."),
+        ("1" * 5000, f"The link asks for record “{'1' * 12}”, which is not a record's number; type one above."),
+        ("-3", "The link asks for record “-3”, which is not a record's number; type one above."),
+    ],
+)
+def test_a_bad_record_in_the_link_gets_one_sentence_and_the_page_goes_on(dashboard, asked, sentence):
+    app = dashboard(EXPLAIN, record=asked)
+    assert sentences(app) == [sentence]
+    app.number_input(key="record_box").set_value(1).run()
+    assert not sentences(app)
+
+
+def test_a_record_with_a_flat_lead_gets_one_sentence_and_keeps_its_report(dashboard, tmp_path):
+    write_tiny_ptbxl(tmp_path, ids=(1, 2, 3))
+    flat_mv = made_up_ecg(seed=2, fs_hz=500)
+    flat_mv[3] = 0
+    for folder, fs_hz in (("records500/00000/00002_hr", 500), ("records100/00000/00002_lr", 100)):
+        write_record(tmp_path / folder, flat_mv[:, :: 500 // fs_hz], fs_hz)
+    app = dashboard(EXPLAIN, tmp_path, record="2")
+    assert len(sentences(app)) == 1
+    assert sentences(app)[0].startswith("Record 2 cannot be shown: lead aVR has no signal (a flat line)")
+    assert "inferior myocardial infarction" in texts(app)
+    assert app.number_input(key="record_box").value == 2
+
+
+def test_a_damaged_500_hz_file_falls_back_to_100_hz(tmp_path, monkeypatch):
+    write_tiny_ptbxl(tmp_path, ids=(1,))
+    next(tmp_path.glob("records500/*/00001_hr.dat")).unlink()
+    monkeypatch.setenv("IMLE_DATA_DIR", str(tmp_path))
+    assert state.ecg_for_the_eye(1).fs_hz == 100
+
+
+def test_without_weights_the_ecg_stays_and_one_sentence_says_what_is_missing(dashboard, monkeypatch, tmp_path):
+    app = dashboard()
+    monkeypatch.setenv("IMLE_MODEL", str(tmp_path / "no_such_model"))
+    app.switch_page(EXPLAIN).run()
+    assert len(sentences(app)) == 1 and sentences(app)[0].startswith("There is no model")
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_data_every_page_says_so_in_one_sentence(dashboard, tmp_path, page):
+    app = dashboard(page, tmp_path)
+    assert len(sentences(app)) == 1 and "imle download" in sentences(app)[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_simulated_data_is_marked_on_every_page(dashboard, tmp_path, page):
+    write_tiny_ptbxl(tmp_path, ids=(1, 2))
+    (tmp_path / "dataset.json").write_text('{"title": "Made up", "simulated": true}')
+    assert "Simulated ECGs, not patients" in texts(dashboard(page, tmp_path))
+
+
+def test_filters_survive_a_visit_to_the_explain_page(dashboard):
+    app = dashboard(superclass="HYP")
+    before = listed(app)
+    app.switch_page(EXPLAIN).run()
+    app.query_params = {}
+    app.switch_page(RECORDS).run()
+    assert listed(app) == before
+
+
+def test_a_record_outside_the_list_has_the_neighbours_it_would_have():
+    assert place_of(5, [3, 7]) == Place(previous=3, next=7, position=None)
+    assert place_of(7, [3, 7]) == Place(previous=3, next=None, position=2)
+
+
+def test_patient_line_leaves_out_what_is_unknown(tiny_ptbxl):
+    row = open_cohort(tiny_ptbxl).data.catalogue.loc[2].copy()
+    assert patient_text(row) == "M 90+ · 1990 · fold 2"
+    row["age"] = float("nan")
+    assert patient_text(row) == "M · 1990 · fold 2"
+
+
+def test_data_set_is_the_one_asked_for_else_ptbxl_else_the_demo(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IMLE_DATA_DIR", raising=False)
+    assert state.data_root() == state.DEMO_COHORT
+    (tmp_path / "data" / "ptbxl").mkdir(parents=True)
+    assert state.data_root() == Path("data/ptbxl")
+    monkeypatch.setenv("IMLE_DATA_DIR", "elsewhere")
+    assert state.data_root() == Path("elsewhere")
