@@ -18,7 +18,8 @@ from imle.leads import LEADS
 from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
 
-BATCH = 32
+# Records that go through an engine at once: the activations of eight stay in the processor's cache.
+BATCH = 8
 
 # What `engine` may be, and how it is named beside every result.
 ENGINES = {
