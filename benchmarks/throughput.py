@@ -1,109 +1,147 @@
 """Records a second, predicting and training, beside the layout that the authors published, in one run.
 
-    python benchmarks/throughput.py [--rounds 5] [--batch 32]
+    python benchmarks/throughput.py [--rounds 2] [--model imle_net]
 
-The contestants take turns, round after round, so that a busy moment of a shared machine falls on all of them; a
-row gives the best round of each and the ratio to the published layout. Answers are compared too: a layout that
-computed something else would be no layout.
+Every contestant runs in a process of its own, as it would in use: TensorFlow was seen to run `fit` on one core in a
+fresh process and on two after other calls. The processes take turns, so that a busy moment of a shared machine falls
+on all of them; a row gives a contestant's best round and the ratio to the first row. The published layout appears
+twice: as its authors call it (`predict` and `fit` over an array) and batch by batch as this package calls its own.
 """
 
 import argparse
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
-from published_layout import published_imle_net, with_weights_of
 
-from imle.inference import ENGINES, load_model, model_folder
-from imle.model_folder import load_keras
-from imle.training.loop import compiled_trainer
-from imle.training.recipe import Recipe, dtype_policy
+BATCH = 32
+RECORDS = 96
+REPEATS = 2
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--model", default="imle_net", help="a shipped model or a model folder")
+    parser.add_argument("--contestant", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    print(f"{os.cpu_count()} processors, batch {args.batch}, best of {args.rounds} rounds, records a second\n")
-    predicting(args)
-    training(args)
-
-
-def predicting(args) -> None:
-    predictors = {engine: load_model(args.model, engine) for engine in ENGINES}
-    card = predictors["exact"].card
-    signals_mv = np.random.default_rng(0).normal(0, card.sd_mv, (args.batch, 12, 1000)).astype(np.float32)
-    published = with_weights_of(load_keras(model_folder(args.model)))
-    standardised = card.scale.standardise(signals_mv)
-
-    def run_published():
-        return published.predict_on_batch(standardised)["logits"]
-
-    contestants = {"published layout, TensorFlow float32": run_published}
-    contestants |= {f"imle_net, {ENGINES[e]}": lambda p=p: p.predict(signals_mv) for e, p in predictors.items()}
-    reference = 1 / (1 + np.exp(-run_published()))
-    notes = {
-        name: f"largest change in a probability {np.abs(run() - reference).max():.0e}"
-        for name, run in list(contestants.items())[1:]
-    }
-    table("Predicting", contestants, args.batch, args.rounds, notes)
-    one = {f"imle_net, {ENGINES[e]}": lambda p=p: p.predict(signals_mv[:1]) for e, p in predictors.items()}
-    seconds = best_seconds(one, args.rounds)
-    print("One record: " + ", ".join(f"{1e3 * s:.1f} ms ({name[10:]})" for name, s in seconds.items()) + "\n")
-
-
-def training(args) -> None:
-    rng = np.random.default_rng(0)
-    signals = rng.standard_normal((args.batch, 12, 1000), np.float32)
-    targets = (rng.random((args.batch, 5)) > 0.5).astype(np.float32)
-    recipes = {"bfloat16": Recipe(precision="bfloat16"), "float32": Recipe(precision="float32")}
-    trainers = {"published layout, float32": _plain_trainer(published_imle_net())}
-    for precision, recipe in recipes.items():
-        _, trainer = compiled_trainer("imle_net", {}, recipe, dtype_policy(precision))
-        trainers[f"imle_net, {precision}"] = trainer
-    table(
-        "Training",
-        {name: lambda t=t: t.train_on_batch(signals, targets) for name, t in trainers.items()},
-        args.batch,
-        args.rounds,
-        {},
+    if args.contestant:
+        print(best_seconds(CONTESTANTS[args.contestant](args.model)))
+        return
+    print(
+        f"{len(os.sched_getaffinity(0))} processors, {RECORDS} records, best of {args.rounds} rounds, records a second"
     )
+    best = dict.fromkeys(CONTESTANTS, float("inf"))
+    for _ in range(args.rounds):
+        for name in CONTESTANTS:
+            best[name] = min(best[name], seconds_of(name, args.model))
+    for task in ("predicting", "training"):
+        rows = {name: seconds for name, seconds in best.items() if name.startswith(task)}
+        first = next(iter(rows.values()))
+        print()
+        for name, seconds in rows.items():
+            print(f"  {name:56} {RECORDS / seconds:7.1f}   x {first / seconds:4.1f}")
 
 
-def table(title: str, contestants: dict[str, Callable], records: int, rounds: int, notes: dict[str, str]) -> None:
-    """Print a row a contestant; the first is what the others are measured against."""
-    seconds = best_seconds(contestants, rounds)
-    slowest = next(iter(seconds.values()))
-    print(title)
-    for name, best in seconds.items():
-        print(f"  {name:42} {records / best:7.1f}   x {slowest / best:5.1f}   {notes.get(name, '')}".rstrip())
-    print()
+def seconds_of(name: str, model: str) -> float:
+    """The time of one contestant in a fresh process."""
+    words = [sys.executable, __file__, "--model", model, "--contestant", name]
+    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return float(done.stdout.split()[-1])
 
 
-def best_seconds(contestants: dict[str, Callable], rounds: int) -> dict[str, float]:
-    """The shortest time of each over the rounds, in which they take turns; two calls before that to warm up."""
-    for run in contestants.values():
+def best_seconds(run: Callable) -> float:
+    """The shortest of some calls, after one to warm up."""
+    run()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
         run()
-        run()
-    best = dict.fromkeys(contestants, float("inf"))
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            started = time.perf_counter()
-            run()
-            best[name] = min(best[name], time.perf_counter() - started)
-    return best
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)
 
 
-def _plain_trainer(model: keras.Model) -> keras.Model:
-    trainer = keras.Model(model.input, model.output["logits"])
-    trainer.compile(keras.optimizers.Adam(), keras.losses.BinaryCrossentropy(from_logits=True))
-    return trainer
+def signals() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((RECORDS, 12, 1000), np.float32)
+
+
+def targets() -> np.ndarray:
+    return (np.random.default_rng(1).random((RECORDS, 5)) > 0.5).astype(np.float32)
+
+
+def batches(*arrays: np.ndarray):
+    for first in range(0, RECORDS, BATCH):
+        yield tuple(array[first : first + BATCH] for array in arrays)
+
+
+def published_predictor(call: str) -> Callable:
+    def prepare(model: str) -> Callable:
+        from published_layout import with_weights_of
+
+        from imle.inference import model_folder
+        from imle.model_folder import load_keras
+
+        network, x = with_weights_of(load_keras(model_folder(model))), signals()
+        if call == "predict":
+            return lambda: network.predict(x, batch_size=BATCH, verbose=0)
+        return lambda: [network.predict_on_batch(part) for (part,) in batches(x)]
+
+    return prepare
+
+
+def our_predictor(engine: str) -> Callable:
+    def prepare(model: str) -> Callable:
+        from imle.inference import load_model
+
+        predictor, x = load_model(model, engine), signals()
+        return lambda: predictor.predict(x)
+
+    return prepare
+
+
+def published_trainer(call: str) -> Callable:
+    def prepare(model: str) -> Callable:
+        import keras
+        from published_layout import published_imle_net
+
+        network, x, y = published_imle_net(), signals(), targets()
+        trainer = keras.Model(network.input, network.output["logits"])
+        trainer.compile(keras.optimizers.Adam(), keras.losses.BinaryCrossentropy(from_logits=True))
+        if call == "fit":
+            return lambda: trainer.fit(x, y, batch_size=BATCH, verbose=0)
+        return lambda: [trainer.train_on_batch(*part) for part in batches(x, y)]
+
+    return prepare
+
+
+def our_trainer(precision: str) -> Callable:
+    def prepare(model: str) -> Callable:
+        from imle.training.loop import compiled_trainer
+        from imle.training.recipe import Recipe, dtype_policy
+
+        recipe, x, y = Recipe(precision=precision), signals(), targets()
+        _, trainer = compiled_trainer("imle_net", {}, recipe, dtype_policy(precision))
+        return lambda: [trainer.train_on_batch(*part) for part in batches(x, y)]
+
+    return prepare
+
+
+CONTESTANTS = {
+    "predicting: published layout, float32, model.predict": published_predictor("predict"),
+    "predicting: published layout, float32, batch by batch": published_predictor("predict_on_batch"),
+    "predicting: imle_net, OpenVINO bfloat16": our_predictor("fast"),
+    "predicting: imle_net, OpenVINO float32": our_predictor("exact"),
+    "predicting: imle_net, Keras float32": our_predictor("keras"),
+    "training: published layout, float32, model.fit": published_trainer("fit"),
+    "training: published layout, float32, batch by batch": published_trainer("train_on_batch"),
+    "training: imle_net, bfloat16": our_trainer("bfloat16"),
+    "training: imle_net, float32": our_trainer("float32"),
+}
 
 
 if __name__ == "__main__":
