@@ -2,8 +2,8 @@
 
     python benchmarks/throughput.py [--rounds 2] [--model imle_net]
 
-Every contestant runs in a process of its own, as it would in use: TensorFlow was seen to run `fit` on one core in a
-fresh process and on two after other calls. The processes take turns, so that a busy moment of a shared machine falls
+Every contestant runs in a process of its own: what ran before in the same process was seen to halve TensorFlow's speed.
+The processes take turns, so that a busy moment of a shared machine falls
 on all of them; a row gives a contestant's best round and the ratio to the first row. The published layout appears
 twice: as its authors call it (`predict` and `fit` over an array) and batch by batch as this package calls its own.
 """
