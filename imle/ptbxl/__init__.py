@@ -1,5 +1,6 @@
 """PTB-XL on disk: its catalogue and labels, its records, and a store that reads thousands of them at once."""
 
-from imle.ptbxl.dataset import MissingData, PtbXl
+from imle.ptbxl.catalogue import MissingData
+from imle.ptbxl.dataset import PtbXl
 
 __all__ = ["MissingData", "PtbXl"]

@@ -13,13 +13,12 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.formats import read_ecg
 from imle.formats.plain_wfdb import ADC_PER_MV
-from imle.ptbxl.catalogue import MissingData, label_matrix, read_catalogue, read_statements
+from imle.ptbxl.catalogue import label_matrix, read_catalogue, read_statements
 from imle.ptbxl.store import Store, open_store
 
 FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 TRAIN_FOLDS = tuple(range(1, 9))
 SELECT_FOLD = 9
-TEST_FOLD = 10
 # Records converted in one step: few enough for the processor's cache.
 AT_ONCE = 64
 
@@ -113,6 +112,3 @@ class PtbXl:
         if (rows < 0).any():
             raise UnknownRecord(f"{self.title} has no record {ids[rows < 0][0]}; choose ids of its catalogue")
         return rows
-
-
-__all__ = ["MissingData", "PtbXl"]
