@@ -1,0 +1,165 @@
+"""Where the beats are, and which of them look alike: found by neurokit2 and wfdb on a signal of all leads, then aligned."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from imle.leads import LEADS
+
+FS_HZ = 500  # every record is measured at this rate
+
+# The limb leads beyond I and II are sums of these two.
+INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
+FEWEST_BEATS = 3
+
+QRS_BAND_HZ = (8.0, 25.0)
+BLOCK_S = 2.0  # holds a QRS complex at 30 bpm
+LARGEST_RATIO = 3.0
+SHORTEST_RR_S = 0.2
+PAD_S = 1.0
+EDGE_S = 0.02
+# A QRS complex has at least this share of a typical one's activity; the T waves of slow rhythms reach a third.
+LEAST_ACTIVITY = 0.42
+
+BEAT_BAND_HZ = (0.5, 40.0)
+REACH_S = 0.10
+SLACK_S = 0.03
+ALIKE = 0.90
+PREMATURE = 0.85
+IRREGULAR = 0.06
+
+
+def find_beats(signal_mv: np.ndarray) -> np.ndarray:
+    """(12, n) at FS_HZ -> (beats,) samples near the R peaks: neurokit2's detector, wfdb's XQRS where that finds too few."""
+    activity = qrs_activity(signal_mv)
+    pad = round(PAD_S * FS_HZ)
+    beats = _active(_neurokit_beats(np.pad(activity, pad)) - pad, activity)
+    return beats if len(beats) >= FEWEST_BEATS else _active(_xqrs_beats(signal_mv), activity)
+
+
+def qrs_activity(signal_mv: np.ndarray) -> np.ndarray:
+    """(12, n) at FS_HZ -> (n,): how much of a QRS complex there is, about 1 at a typical one.
+
+    The independent leads between 8 and 25 Hz, each against its own typical QRS complex and cut at three times of it,
+    so that a loose electrode in one lead cannot outweigh the others; then their root mean square.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    sos = butter(2, QRS_BAND_HZ, "bandpass", fs=FS_HZ, output="sos")
+    band = np.abs(sosfiltfilt(sos, signal_mv[INDEPENDENT], axis=1))
+    block = round(BLOCK_S * FS_HZ)
+    blocks = band[:, : band.shape[1] // block * block].reshape(len(band), -1, block)
+    typical = np.median(blocks.max(axis=2), axis=1)[:, None]
+    band = np.minimum(band / np.maximum(typical, 1e-6), LARGEST_RATIO)
+    return np.sqrt((band**2).mean(axis=0))
+
+
+def _active(beats: np.ndarray, activity: np.ndarray) -> np.ndarray:
+    """Those within the record and active as a QRS complex is; neurokit2's threshold sinks in a long pause."""
+    edge = round(EDGE_S * FS_HZ)
+    beats = beats[(beats >= edge) & (beats < len(activity) - edge)]
+    if not len(beats):
+        return beats
+    return beats[activity[beats] >= LEAST_ACTIVITY * min(1.0, np.percentile(activity[beats], 80))]
+
+
+def _neurokit_beats(activity: np.ndarray) -> np.ndarray:
+    import neurokit2
+
+    found = quietly(lambda: neurokit2.ecg_findpeaks(activity, FS_HZ, mindelay=SHORTEST_RR_S)["ECG_R_Peaks"], [])
+    return np.asarray(found, int)
+
+
+def _xqrs_beats(signal_mv: np.ndarray) -> np.ndarray:
+    from wfdb.processing import xqrs_detect
+
+    leads = signal_mv[INDEPENDENT]
+    lead = leads[np.argmax(np.ptp(leads, axis=1))].astype(float)
+    return np.asarray(quietly(lambda: xqrs_detect(lead, FS_HZ, verbose=False), []), int)
+
+
+def quietly(ask: Callable, otherwise):
+    """What a library answers, without its warnings; `otherwise` where it fails, in whatever way.
+
+    On signals that are no ECG these libraries raise nearly every kind of exception, and all mean: not found.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ask()
+        except Exception:
+            return otherwise
+
+
+@dataclass(frozen=True, eq=False)
+class Beats:
+    """The beats of a record. r_peaks: (beats,) samples at FS_HZ. alike: (beats,) bool, those of the commonest shape.
+
+    template: (independent leads, w) that shape's QRS complex, R in its middle.
+    """
+
+    r_peaks: np.ndarray
+    alike: np.ndarray
+    template: np.ndarray
+
+    @property
+    def in_time(self) -> np.ndarray:
+        """(beats,) bool: those of the commonest shape that did not come early."""
+        intervals = np.diff(self.r_peaks, prepend=self.r_peaks[0])
+        early = (intervals < PREMATURE * np.median(np.diff(self.r_peaks))) & (np.arange(len(self.r_peaks)) > 0)
+        return self.alike & ~early
+
+    @property
+    def regular(self) -> bool:
+        """Whether the intervals between neighbours of the commonest shape vary little: not so in atrial fibrillation."""
+        intervals = np.diff(self.r_peaks)[self.alike[1:] & self.alike[:-1]]
+        return len(intervals) < 2 or float(intervals.std()) < IRREGULAR * float(intervals.mean())
+
+
+def align_beats(signal_mv: np.ndarray, beats: np.ndarray) -> Beats:
+    """The beats near these samples of (12, n) at FS_HZ, R peaks brought over each other.
+
+    R is where the template's heart vector is largest, carried to every alike beat by correlation; another beat keeps
+    its own.
+    """
+    from scipy.signal import butter, sosfiltfilt
+
+    leads = sosfiltfilt(butter(2, BEAT_BAND_HZ, "bandpass", fs=FS_HZ, output="sos"), signal_mv[INDEPENDENT], axis=1)
+    reach, slack = round(REACH_S * FS_HZ), round(SLACK_S * FS_HZ)
+    size = (leads**2).mean(axis=0)
+    beats = np.unique([_peak_near(size, beat, 2 * slack) for beat in beats])
+    shifted = _shifted_windows(leads, beats, reach, slack)
+    units = _unit(shifted)
+    each_other = (units @ units[slack].T).max(axis=0)
+    template = units[slack, np.argmax((each_other >= ALIKE).sum(axis=1) + each_other.mean(axis=1) / len(beats))]
+    for _ in range(2):
+        likeness = units @ _unit(template)
+        best, each = likeness.argmax(axis=0), np.arange(len(beats))
+        alike = likeness[best, each] >= ALIKE
+        template = np.median(shifted[best, each][alike], axis=0) if alike.any() else template
+    template = template.reshape(len(INDEPENDENT), -1)
+    to_r = int(np.argmax((template**2).sum(axis=0))) - reach
+    r_peaks = np.clip(np.where(alike, beats + best - slack + to_r, beats), 0, signal_mv.shape[1] - 1)
+    r_peaks, kept = np.unique(r_peaks, return_index=True)
+    return Beats(r_peaks, alike[kept], np.roll(template, -to_r, axis=1))
+
+
+def _peak_near(size: np.ndarray, beat: int, reach: int) -> int:
+    start = max(0, beat - reach)
+    return start + int(np.argmax(size[start : beat + reach + 1]))
+
+
+def _shifted_windows(leads: np.ndarray, beats: np.ndarray, reach: int, slack: int) -> np.ndarray:
+    """(shifts, beats, leads * window): each beat's window about R at every shift; zero beyond the record."""
+    padded = np.pad(leads, ((0, 0), (reach + slack, reach + slack)))
+    starts = np.arange(2 * slack + 1)[:, None] + beats
+    at = starts[..., None] + np.arange(2 * reach + 1)
+    return np.moveaxis(padded[:, at], 0, 2).reshape(*starts.shape, -1)
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
