@@ -31,6 +31,9 @@ DEFAULT_DATA = Path("data/ptbxl")
 DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact or keras; by default what suits the processor.")]
+RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
+UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
+LeadsHint = Annotated[str | None, typer.Option("--leads", help="I,II,...: a file's columns where it names none.")]
 
 
 @app.command()
@@ -143,16 +146,20 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list instead of lines.")] = False,
     model: ModelName = "imle_net",
     engine: Engine = None,
+    fs_hz: RateHint = None,
+    unit: UnitHint = None,
+    leads: LeadsHint = None,
 ):
     """Probabilities of the five superclasses, streamed record by record; files that cannot be read are named on stderr."""
     with refusals():
         from imle.inference import load_model
         from imle.streaming import expand, stream_predictions
 
+        hints = hints_from(fs_hz, unit, leads)
         files = expand(paths)
         predictor = load_model(model, engine)
     refused, written = 0, 0
-    for answer in stream_predictions(predictor, files):
+    for answer in stream_predictions(predictor, files, hints=hints):
         if isinstance(answer, Refusal):
             refused += 1
             complain(answer)
@@ -165,6 +172,26 @@ def predict(
         raise typer.Exit(2)
 
 
+@app.command("predict-all")
+def predict_all(data_dir: DataDir = DEFAULT_DATA, model: ModelName = "imle_net", engine: Engine = None):
+    """Probabilities for every record of a data set, kept for the records page; stopped and run again, it goes on."""
+    with refusals():
+        from imle.evaluation.cohort_predictions import RESULT, predict_cohort, predictions_folder
+        from imle.inference import default_engine, load_model, model_folder
+        from imle.ptbxl import PtbXl
+
+        data, predictor = PtbXl(data_dir), load_model(model, engine)
+        folder = predictions_folder(data, model_folder(model), engine or default_engine())
+        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
+            task = progress.add_task("records", total=None, what="reading")
+
+            def tell(what: str, done: int, total: int) -> None:
+                progress.update(task, what=what, completed=done, total=total)
+
+            answers = predict_cohort(predictor, data, folder, tell)
+    print(f"{folder / RESULT}: {len(answers):,} records")
+
+
 @app.command()
 def explain(
     path: Annotated[Path, typer.Argument(help="An ECG file or a record's stem.")],
@@ -175,6 +202,9 @@ def explain(
     layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2 or 3x4+II.")] = "12x1",
     model: ModelName = "imle_net",
     engine: Engine = None,
+    fs_hz: RateHint = None,
+    unit: UnitHint = None,
+    leads: LeadsHint = None,
 ):
     """What the model saw in one ECG: explanation.json, heatmap.png, and explanation.html with every level."""
     with refusals():
@@ -184,7 +214,7 @@ def explain(
         from imle.formats import read_ecg
         from imle.inference import load_model
 
-        ecg = read_ecg(path)
+        ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
         explanation = explain_ecg(load_model(model, engine), ecg)
         written = write_explanation(explanation, out, level, layout)
     print(summary(explanation))
@@ -268,6 +298,13 @@ def say_what_is_kept(out: Path) -> None:
         return
     auc = card.metrics["fold9"]["macro_auc"]
     complain(f"stopped; {out} keeps epoch {card.recipe['best_epoch']} (fold 9 macro AUC {auc:.4f}); --resume goes on")
+
+
+def hints_from(fs_hz: float | None, unit: str | None, leads: str | None):
+    """What was said of files that do not say it themselves."""
+    from imle.formats import Hints
+
+    return Hints(fs_hz, unit, tuple(name.strip() for name in leads.split(",")) if leads else None)
 
 
 def as_list_item(answer: dict, index: int) -> str:

@@ -19,11 +19,12 @@ def canonical_lead(name: str) -> str | None:
     """The lead that a file's channel name means, or None where it names none of the twelve.
 
     A sign before the name (the -aVR of Cabrera's order) means a lead turned over, which is none of the twelve.
-    Case, blanks, and the words `lead` and `ECG` before the name are ignored: `AVR`, `lead avr` and `ECG aVR` are aVR.
+    Case, blanks, and the words `lead`, `ECG` and `MDC` before the name are ignored: `AVR`, `lead avr`, `ECG aVR` and
+    `MDC_ECG_LEAD_AVR` are aVR.
     """
     if name.lstrip().startswith(("-", "−")):
         return None
     words = name.casefold().replace("_", " ").replace("-", " ").split()
-    while words and words[0] in ("lead", "ecg", "ekg"):
+    while words and words[0] in ("lead", "ecg", "ekg", "mdc"):
         words = words[1:]
     return _BY_FOLDED_NAME.get("".join(words))

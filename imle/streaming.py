@@ -10,48 +10,45 @@ import numpy as np
 
 from imle.ecg import UnreadableEcg
 from imle.errors import Refusal
-from imle.formats import read_ecg
+from imle.formats import Hints, ecg_files, read_ecg
 from imle.inference import BATCH, Predictor
 
 
 def expand(paths: Iterable[Path]) -> list[Path]:
-    """The files meant by `paths`: a folder means every WFDB header below it. UnreadableEcg for a folder without any."""
+    """The files meant by `paths`: a folder means every ECG file below it. UnreadableEcg for a folder without any."""
     files = []
     for path in map(Path, paths):
-        if path.is_dir():
-            below = sorted(path.rglob("*.hea"))
-            if not below:
-                raise UnreadableEcg(
-                    path, "this folder holds no WFDB records (.hea); give ECG files or a folder of them"
-                )
-            files += below
-        else:
-            files.append(path)
+        below = ecg_files(path) if path.is_dir() else [path]
+        if not below:
+            raise UnreadableEcg(path, "this folder holds no ECG files; give ECG files or a folder of them")
+        files += below
     return files
 
 
-def stream_predictions(predictor: Predictor, files: list[Path], batch: int = BATCH) -> Iterator[dict | Refusal]:
+def stream_predictions(
+    predictor: Predictor, files: list[Path], batch: int = BATCH, hints: Hints | None = None
+) -> Iterator[dict | Refusal]:
     """For each file, in order: {"path", "model", "engine", "probabilities": {label: p}}, or the Refusal it met.
 
-    While one batch is with the model the next is being read.
+    `hints` tells of all files what they do not say themselves. While one batch is with the model the next is being read.
     """
     batches = [files[first : first + batch] for first in range(0, len(files), batch)]
     with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(_read, batches[0]) if batches else None
+        coming = reader.submit(_read, batches[0], hints) if batches else None
         for index in range(len(batches)):
             signals = coming.result()
             if index + 1 < len(batches):
-                coming = reader.submit(_read, batches[index + 1])
+                coming = reader.submit(_read, batches[index + 1], hints)
             yield from _answer(predictor, batches[index], signals)
 
 
-def _read(files: list[Path]) -> list[np.ndarray | Refusal]:
-    return [_read_one(file) for file in files]
+def _read(files: list[Path], hints: Hints | None) -> list[np.ndarray | Refusal]:
+    return [_read_one(file, hints) for file in files]
 
 
-def _read_one(file: Path) -> np.ndarray | Refusal:
+def _read_one(file: Path, hints: Hints | None) -> np.ndarray | Refusal:
     try:
-        return read_ecg(file).for_model()
+        return read_ecg(file, hints).for_model()
     except Refusal as error:
         return error
 

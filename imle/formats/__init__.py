@@ -2,33 +2,81 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
-from imle.formats import wfdb_format
+from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
+from imle.formats.hints import NO_HINTS, Hints, MissingFacts
 
-__all__ = ["UnreadableEcg", "read_ecg"]
+__all__ = ["Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
 
-# Each reader offers fits(path) -> bool and read(path) -> Ecg; DICOM, EDF, CSV and XML readers join here.
-READERS = (wfdb_format,)
+# Each reader offers TITLE, SUFFIXES, recognises(head) -> bool and read(path, hints) -> Ecg.
+READERS = (wfdb_format, dicom_format, edf_format, xml_format, csv_format, npy_format)
+HEAD_BYTES = 4096
+# In a folder: suffixes that mean an ECG, and those that other files have too, among them none at all.
+OWN_SUFFIXES = {".hea", *dicom_format.SUFFIXES, *edf_format.SUFFIXES, *npy_format.SUFFIXES}
+SHARED_SUFFIXES = {*xml_format.SUFFIXES, *csv_format.SUFFIXES, ""}
 
 
-def read_ecg(path) -> Ecg:
-    """The ECG in a file: WFDB so far (the .hea, .dat or .mat file, or their common stem).
+def read_ecg(path, hints: Hints | None = None) -> Ecg:
+    """The ECG in a file of any format that a reader here knows, found by its content and its suffix.
 
-    Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts.
-    Raises UnreadableEcg(path, reason), the reason being one sentence, for everything that cannot be read.
+    Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; `hints`
+    tells what the file itself does not. A WFDB record may be named by its .hea, .dat or .mat file, or by their stem.
+    Raises MissingFacts where a hint is needed, and UnreadableEcg(path, reason), the reason being one sentence, for
+    everything else that cannot be read.
     """
     path = Path(path)
-    reader = next((reader for reader in READERS if reader.fits(path)), None)
+    reader = _reader(path)
     if reader is None:
         raise UnreadableEcg(path, _why_not(path))
     try:
-        return reader.read(path)
+        return reader.read(path, hints or NO_HINTS)
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
         raise UnreadableEcg(path, str(error)) from None
+
+
+def ecg_files(folder) -> list[Path]:
+    """Every ECG file below a folder, in order; hidden folders are left out, and a WFDB record counts by its header.
+
+    A suffix that other files have too (.csv, .tsv, .xml, none) is taken for an ECG's where the content begins as one.
+    """
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for path in (Path(parent, name) for name in names) if _is_ecg(path)]
+    return sorted(found)
+
+
+def _is_ecg(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in OWN_SUFFIXES or (suffix in SHARED_SUFFIXES and _by_content(_head(path)) is not None)
+
+
+def _reader(path: Path):
+    """The reader for a path: WFDB by the files' names, the others by content, or else by suffix; None where none fits."""
+    if wfdb_format.fits(path):
+        return wfdb_format
+    if not path.is_file():
+        return None
+    by_suffix = (reader for reader in READERS if path.suffix.lower() in reader.SUFFIXES)
+    return _by_content(_head(path)) or next(by_suffix, None)
+
+
+def _by_content(head: bytes):
+    return next((reader for reader in READERS if reader.recognises(head)), None)
+
+
+def _head(path: Path) -> bytes:
+    """The beginning of a file, enough to recognise its format; empty where it cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError:
+        return b""
 
 
 def _why_not(path: Path) -> str:
@@ -36,4 +84,11 @@ def _why_not(path: Path) -> str:
         return "this is a folder; give one record's file"
     if not path.exists():
         return "there is no such file"
-    return "this is not an ECG file that can be read; WFDB records (.hea with .dat or .mat) can"
+    if path.suffix.lower() == ".scp" or _head(path)[16:22] == b"SCPECG":
+        return f"SCP-ECG files cannot be read; export the record in another format: {_titles('or')}"
+    return f"this is not an ECG file that can be read; {_titles('and')} can"
+
+
+def _titles(conjunction: str) -> str:
+    *titles, last = [reader.TITLE for reader in READERS]
+    return f"{', '.join(titles)} {conjunction} {last}"

@@ -7,16 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from imle.ecg import MODEL_SECONDS, Ecg, InvalidEcg, UnreadableEcg, check_length, check_rate
+from imle.ecg import FS_RANGE_HZ, MODEL_SECONDS, Ecg, UnreadableEcg, check_length, check_rate
+from imle.formats.about import without_identity
+from imle.formats.common import common_rate, first_ten_seconds, lead_rows, samples_needed
+from imle.formats.hints import NO_HINTS, Hints
 from imle.formats.plain_wfdb import ADC_PER_MV, MISSING_ADC, checksums_agree, plain_header, read_samples
-from imle.leads import LEADS, canonical_lead
+from imle.formats.units import mv_per_unit
+from imle.leads import LEADS
 
+TITLE = "WFDB records (.hea with .dat or .mat)"
 SUFFIXES = (".hea", ".dat", ".mat")
 # The checksum covers the whole signal, so verifying it means reading all of it: worth it up to an hour.
 LONGEST_VERIFIED_S = 3600
-# Names of channels in a message: as many as tell what was recorded.
-NAMED_AT_MOST = 16
-MV_PER_UNIT = {"mv": 1.0, "uv": 1e-3, "μv": 1e-3, "nv": 1e-6, "v": 1e3}
+# A header of thousands of segments, each a line, takes some hundred kilobytes. What is larger is no header.
+LARGEST_HEADER_BYTES = 2**20
+LONGEST_HEADER_LINE = 2000
+# Ten seconds in more pieces than this, and leads further apart in time, are no recording.
+MOST_SEGMENTS = 100
+LONGEST_SKEW_FRAMES = 2000
 # The WFDB formats in which every sample takes the same room; the others are compressed.
 BYTES_PER_SAMPLE = {
     "8": 1, "80": 1, "212": 1.5, "310": 4 / 3, "311": 4 / 3, "16": 2, "61": 2, "160": 2, "24": 3, "32": 4
@@ -28,7 +36,12 @@ def fits(path: Path) -> bool:
     return path.suffix.lower() in (".hea", ".dat") or Path(f"{_stem(path)}.hea").is_file()
 
 
-def read(path: Path) -> Ecg:
+def recognises(head: bytes) -> bool:
+    """Never: a WFDB record is known by the names of its files."""
+    return False
+
+
+def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     """The first ten seconds of a WFDB record as an Ecg. Raises UnreadableEcg or InvalidEcg with one sentence."""
     stem = _stem(path)
     return _read_plain(stem) or _read_any(path, stem)
@@ -50,30 +63,34 @@ def _read_plain(stem: Path) -> Ecg | None:
     adc = adc[: MODEL_SECONDS * header.fs_hz].T
     signal_mv = np.where(adc == MISSING_ADC, np.float32(np.nan), adc / np.float32(ADC_PER_MV))
     comments = [line.strip(" \t#") for line in header.comments.decode(errors="replace").splitlines()]
-    return Ecg(signal_mv, float(header.fs_hz), stem.name, {"comments": comments})
+    return Ecg(signal_mv, float(header.fs_hz), stem.name, {"comments": without_identity(comments)})
 
 
 def _read_any(path: Path, stem: Path) -> Ecg:
     header = _read_header(path, stem)
-    _lead_rows(header.sig_name)
+    lead_rows(header.sig_name)
     if header.sig_len is not None:
         check_length(header.sig_len, header.fs)
     record = _read_record(path, stem, header)
-    rows = _lead_rows(record.sig_name)
-    fs_hz = _common_rate(record, rows)
-    samples = round(MODEL_SECONDS * fs_hz)
-    check_length(min(len(record.e_p_signal[row]) for row in rows), fs_hz)
-    units = _units(stem, record)
-    signal_mv = [record.e_p_signal[row][:samples] * _mv_per_unit(units[row]) for row in rows]
-    return Ecg(np.array(signal_mv), fs_hz, stem.name, {"comments": list(header.comments or [])})
+    rows = lead_rows(record.sig_name)
+    fs_hz = common_rate(record.fs * record.samps_per_frame[row] for row in rows.values())
+    samples, units = samples_needed(fs_hz), _units(stem, record)
+    signals_mv = {lead: record.e_p_signal[row][:samples] * mv_per_unit(units[row]) for lead, row in rows.items()}
+    return first_ten_seconds(signals_mv, fs_hz, stem.name, {"comments": without_identity(header.comments or [])})
 
 
 def _read_header(path: Path, stem: Path):
-    """A wfdb Record, or a MultiRecord with its segments' headers, without signals."""
+    """A wfdb Record, or a MultiRecord with the headers of the segments that ten seconds take, without signals."""
     import wfdb
 
     try:
-        header = wfdb.rdheader(str(stem), rd_segments=True)
+        header = wfdb.rdheader(_checked(path, stem))
+        if hasattr(header, "seg_name"):
+            names = _segments_needed(path, header)
+            header.segments = [wfdb.rdheader(_checked(path, stem.parent / name)) for name in names]
+            header.sig_name = header.segments[0].sig_name
+    except UnreadableEcg:
+        raise
     except FileNotFoundError as error:
         if not path.exists() and not Path(f"{stem}.hea").exists():
             raise UnreadableEcg(path, "there is no such file") from None
@@ -81,27 +98,65 @@ def _read_header(path: Path, stem: Path):
     except OSError as error:
         raise UnreadableEcg(path, f"the header cannot be opened ({error.strerror})") from None
     except Exception:  # wfdb raises whatever its parsing stumbles on
-        raise UnreadableEcg(
-            path, "this is not a WFDB header; its first line must give the record's name, leads, rate and length"
-        ) from None
+        raise _no_header(path) from None
+    for part in getattr(header, "segments", [header]):
+        _check_promises(path, part)
     return header
 
 
-def _lead_rows(names: list[str] | None) -> list[int]:
-    """The row of each of LEADS among a file's `names`. InvalidEcg where one is missing or appears twice."""
-    found: dict[str, int] = {}
-    for row, name in enumerate(names or []):
-        lead = canonical_lead(name or "")
-        if lead in found:
-            raise InvalidEcg(f"lead {lead} appears twice; each of the 12 leads is needed once")
-        if lead:
-            found[lead] = row
-    missing = [lead for lead in LEADS if lead not in found]
-    if missing:
-        is_missing = f"lead {missing[0]} is missing" if len(missing) == 1 else f"leads {', '.join(missing)} are missing"
-        given = ", ".join(name or "?" for name in (names or [])[:NAMED_AT_MOST]) or "none"
-        raise InvalidEcg(f"{is_missing}; the 12 standard leads are needed and the file names {given}")
-    return [found[lead] for lead in LEADS]
+def _checked(path: Path, stem: Path) -> str:
+    """The record `stem`, once its header is known to be of a header's size and to name files beside it alone."""
+    with Path(f"{stem}.hea").open("rb") as file:
+        raw = file.read(LARGEST_HEADER_BYTES + 1)
+    if len(raw) > LARGEST_HEADER_BYTES or max(map(len, raw.splitlines()), default=0) > LONGEST_HEADER_LINE:
+        raise _no_header(path)
+    for name in named_files(raw):
+        if "/" in name or "\\" in name or ".." in name:
+            raise UnreadableEcg(path, f"the header names {name[:80]!r}; a record's files must lie beside its header")
+    return str(stem)
+
+
+def named_files(header: bytes) -> list[str]:
+    """The signal files, or the segments, that a header names: the first word of each line below its first."""
+    lines = (line.split() for line in header.decode("ascii", "ignore").splitlines())
+    return list(dict.fromkeys(words[0] for words in [words for words in lines if words and words[0][0] != "#"][1:]))
+
+
+def _no_header(path: Path) -> UnreadableEcg:
+    return UnreadableEcg(
+        path, "this is not a WFDB header; its first line must give the record's name, leads, rate and length"
+    )
+
+
+def _segments_needed(path: Path, header) -> list[str]:
+    """The names of the segments that the first ten seconds lie in, and of the layout where there is one."""
+    check_rate(header.fs)
+    if header.n_seg != len(header.seg_name):
+        raise _contradiction(path)
+    names, frames = [], 0
+    for name, length in zip(header.seg_name, header.seg_len, strict=True):
+        if frames >= MODEL_SECONDS * header.fs or len(names) > MOST_SEGMENTS:
+            break
+        names += [name] if name != "~" else []
+        frames += length
+    if not names or len(names) > MOST_SEGMENTS:
+        raise _contradiction(path)
+    return names
+
+
+def _check_promises(path: Path, header) -> None:
+    """Raise UnreadableEcg where a header would take memory that no recording takes."""
+    if hasattr(header, "seg_name"):
+        raise UnreadableEcg(path, "a segment of this record consists of segments itself; give that one instead")
+    if header.fs > FS_RANGE_HZ[1]:
+        check_rate(header.fs)
+    frames = [*(header.samps_per_frame or []), *(skew or 0 for skew in header.skew or [])]
+    if header.n_sig != len(header.file_name or []) or max(frames, default=0) > LONGEST_SKEW_FRAMES:
+        raise _contradiction(path)
+
+
+def _contradiction(path: Path) -> UnreadableEcg:
+    return UnreadableEcg(path, "the numbers in the header contradict each other; copy it again")
 
 
 def _read_record(path: Path, stem: Path, header):
@@ -136,7 +191,8 @@ def _check_files(path: Path, folder: Path, header) -> None:
         if sample_bytes is None or header.sig_len is None:
             continue
         frame_bytes = sample_bytes * sum(header.samps_per_frame[row] for row in rows)
-        held = int(((folder / name).stat().st_size - (header.byte_offset[rows[0]] or 0)) / frame_bytes)
+        held_bytes = max(0, (folder / name).stat().st_size - (header.byte_offset[rows[0]] or 0))
+        held = int(held_bytes / frame_bytes)
         if held < header.sig_len:
             raise UnreadableEcg(
                 path, f"{name} ends after {held} of {header.sig_len} samples; it was cut short, so copy it again"
@@ -145,17 +201,6 @@ def _check_files(path: Path, folder: Path, header) -> None:
 
 def _missing(path: Path, name: str) -> UnreadableEcg:
     return UnreadableEcg(path, f"{name} is missing; give both files of the record, the header and the signals")
-
-
-def _common_rate(record, rows: list[int]) -> float:
-    """Samples a second: the frame rate times the samples a frame, which must be the same for the 12 leads."""
-    rates = sorted({float(record.fs * record.samps_per_frame[row]) for row in rows})
-    if len(rates) > 1:
-        raise InvalidEcg(
-            f"the leads have sampling rates of {', '.join(f'{rate:g}' for rate in rates)} Hz; one is needed"
-        )
-    check_rate(rates[0])
-    return rates[0]
 
 
 def _units(stem: Path, record) -> list[str]:
@@ -169,11 +214,3 @@ def _units(stem: Path, record) -> list[str]:
         text = raw.decode("latin-1")
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [line[2].partition("/")[2] or own for line, own in zip(lines[1:], record.units, strict=False)]
-
-
-def _mv_per_unit(unit: str) -> float:
-    """The factor to millivolts. InvalidEcg for a unit that is not a voltage."""
-    factor = MV_PER_UNIT.get(unit.strip().casefold())
-    if factor is None:
-        raise InvalidEcg(f"the unit is {unit!r}; an ECG needs mV, uV, nV or V")
-    return factor

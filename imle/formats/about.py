@@ -1,0 +1,51 @@
+"""What may be told of the person and the recording: age, sex, date and device. Never a name or a number of theirs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date, datetime
+
+# Lines of free text that say who it was: `Patient name: ...`, `ID = ...`, `DOB: ...`.
+_IDENTITY = re.compile(
+    r"\W*((patient|subject|first|last|family|given)[\s_'s-]*)?"
+    r"(name|surname|initials|id|mrn|identifier|number|address|phone|dob|birth[\s_-]*date|date[\s_-]*of[\s_-]*birth)\s*[:=#]",
+    re.IGNORECASE,
+)
+LONGEST_DEVICE = 64
+OLDEST_YEARS = 130
+
+
+def about(
+    age: float | None = None,
+    sex: str | None = None,
+    born: date | None = None,
+    recorded: datetime | None = None,
+    device: str | None = None,
+) -> dict:
+    """An Ecg's `meta`, without what is unknown: age in years (from `born` where it is not stated), sex F or M,
+    recorded as ISO date and time, device. The date of birth itself is not kept.
+    """
+    if age is None and born and recorded:
+        age = recorded.year - born.year - ((recorded.month, recorded.day) < (born.month, born.day))
+    known = {
+        "age": age if age is not None and 0 <= age <= OLDEST_YEARS else None,
+        "sex": {"f": "F", "m": "M"}.get((sex or "").strip().casefold()[:1]),
+        "recorded": recorded.isoformat(" ", "seconds") if recorded else None,
+        "device": "".join(letter for letter in (device or "").strip() if letter.isprintable())[:LONGEST_DEVICE] or None,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def time_of(digits: str | None) -> datetime | None:
+    """The time that DICOM and HL7 write as 20021122091000, to the day or to the second; None where it is no time."""
+    match = re.match(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?)?", (digits or "").strip())
+    try:
+        return datetime(*(int(part) for part in match.groups(default="0"))) if match else None
+    except ValueError:
+        return None
+
+
+def without_identity(comments: Iterable[str]) -> list[str]:
+    """The lines of free text that do not announce a name, a number or a date of birth."""
+    return [comment for comment in comments if not _IDENTITY.match(comment)]

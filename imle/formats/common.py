@@ -1,0 +1,120 @@
+"""What the readers share: which signal is which lead, the four leads that follow from I and II, and whole small files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imle.ecg import MODEL_SECONDS, Ecg, InvalidEcg, UnreadableEcg, check_length, check_rate
+from imle.formats.hints import Hints
+from imle.leads import LEADS, canonical_lead
+
+# Files that are read whole; what is uploaded is held to the same limit.
+LARGEST_BYTES = 20 * 2**20
+# Names of channels in a message: as many as tell what was recorded, each as long as a name is.
+NAMED_AT_MOST = 16
+LONGEST_NAME = 40
+
+# Einthoven's and Goldberger's equations: how much of I and of II makes the lead.
+FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
+
+
+def lead_rows(names: Sequence[str | None] | None) -> dict[str, int]:
+    """The row of each lead among a file's `names`: the twelve, or those of them that the rest follows from.
+
+    InvalidEcg where a lead appears twice, or where one is missing that does not follow from I and II.
+    """
+    found: dict[str, int] = {}
+    for row, name in enumerate(names or []):
+        lead = canonical_lead(name or "")
+        if lead in found:
+            raise InvalidEcg(f"lead {lead} appears twice; each of the 12 leads is needed once")
+        if lead:
+            found[lead] = row
+    missing = [lead for lead in LEADS if lead not in found]
+    if not set(missing) <= set(FROM_I_AND_II):
+        is_missing = f"lead {missing[0]} is missing" if len(missing) == 1 else f"leads {', '.join(missing)} are missing"
+        given = ", ".join(_shown(name) for name in (names or [])[:NAMED_AT_MOST]) or "none"
+        raise InvalidEcg(f"{is_missing}; the 12 standard leads are needed and the file names {given}")
+    return found
+
+
+def has_the_leads(names: Iterable[str]) -> bool:
+    """Whether `lead_rows` would accept these names."""
+    try:
+        return bool(lead_rows(list(names)))
+    except InvalidEcg:
+        return False
+
+
+def named_leads(names: Sequence[str], hints: Hints) -> dict[str, int]:
+    """`lead_rows` of a file's own names, or of the hinted ones where the file names no lead at all."""
+    if hints.leads is None or any(map(canonical_lead, names)):
+        return lead_rows(names)
+    if len(hints.leads) != len(names):
+        raise InvalidEcg(
+            f"{len(hints.leads)} leads were named and the file has {len(names)} signals; name each of them"
+        )
+    return lead_rows(hints.leads)
+
+
+def _shown(name: str | None) -> str:
+    printable = "".join(letter for letter in name or "" if letter.isprintable())
+    return printable[:LONGEST_NAME] or "?"
+
+
+def common_rate(rates_hz: Iterable[float]) -> float:
+    """The one sampling rate of all leads. InvalidEcg where they differ, or where it cannot be read."""
+    rates = sorted({float(rate) for rate in rates_hz})
+    if len(rates) > 1:
+        raise InvalidEcg(
+            f"the leads have sampling rates of {', '.join(f'{rate:g}' for rate in rates)} Hz; one is needed"
+        )
+    check_rate(rates[0])
+    return rates[0]
+
+
+def samples_needed(fs_hz: float) -> int:
+    """How many samples of a record are read: its first ten seconds. InvalidEcg for a rate that cannot be read."""
+    check_rate(fs_hz)
+    return round(MODEL_SECONDS * fs_hz)
+
+
+def first_ten_seconds(signals_mv: Mapping[str, np.ndarray], fs_hz: float, name: str, meta: dict) -> Ecg:
+    """An Ecg from a signal a lead in millivolts, by name of lead; those of III, aVR, aVL and aVF that are absent follow
+    from I and II, and `meta["derived_leads"]` names them. Raises InvalidEcg as Ecg does.
+    """
+    samples = samples_needed(fs_hz)
+    check_length(min(len(signal) for signal in signals_mv.values()), fs_hz)
+    derived = [lead for lead in LEADS if lead not in signals_mv]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
+        cut = {lead: np.asarray(signal[:samples], np.float64) for lead, signal in signals_mv.items()}
+        for lead in derived:
+            of_one, of_two = FROM_I_AND_II[lead]
+            cut[lead] = of_one * cut["I"] + of_two * cut["II"]
+        signal_mv = np.array([cut[lead] for lead in LEADS]).astype(np.float32)
+        return Ecg(signal_mv, float(fs_hz), name, meta | ({"derived_leads": derived} if derived else {}))
+
+
+def whole_file(path: Path) -> bytes:
+    """The bytes of a file. UnreadableEcg where it is larger than any ECG of its kind, or cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise cannot_open(path, error) from None
+    if len(content) > LARGEST_BYTES:
+        raise UnreadableEcg(path, f"the file is larger than {LARGEST_BYTES >> 20} MB; give one record of some minutes")
+    return content
+
+
+def cannot_open(path: Path, error: OSError) -> UnreadableEcg:
+    return UnreadableEcg(path, f"the file cannot be opened ({(error.strerror or 'unknown error').lower()})")
+
+
+def check_scale(scale: float, lead: str) -> None:
+    """Raise InvalidEcg for a factor from stored numbers to a voltage that would erase a lead or turn it over."""
+    if not 0 < scale < np.inf:
+        raise InvalidEcg(f"the scale of lead {lead} is {scale:g}; it must be above 0")
