@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -27,9 +27,11 @@ class Panel:
 class Layout:
     """Rows of leads as they stand on paper. Each row spans ten seconds, shared evenly by its leads.
 
-    A row is `row_mm` high; zero millivolts lies `baseline_mm` above its foot, on a 5 mm line.
+    A row is `row_mm` high; zero millivolts lies `baseline_mm` above its foot, on a 5 mm line. `words` describe the
+    arrangement to who cannot see it.
     """
 
+    words: str
     rows: tuple[tuple[str, ...], ...]
     row_mm: int
     baseline_mm: int
@@ -43,12 +45,14 @@ class Layout:
         )
 
 
+THREE_ROWS = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+SIX_ROWS = (("I", "V1"), ("II", "V2"), ("III", "V3"), ("aVR", "V4"), ("aVL", "V5"), ("aVF", "V6"))
+
 LAYOUTS = {
-    "3x4+II": Layout(
-        (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"), ("II",)), 30, 15
-    ),
-    "6x2": Layout((("I", "V1"), ("II", "V2"), ("III", "V3"), ("aVR", "V4"), ("aVL", "V5"), ("aVF", "V6")), 20, 10),
-    "12x1": Layout(tuple((lead,) for lead in LEADS), 15, 5),
+    "3x4+II": Layout("three rows of four leads, 2.5 s each, and rhythm strip II", (*THREE_ROWS, ("II",)), 30, 15),
+    "3x4": Layout("three rows of four leads, 2.5 s each", THREE_ROWS, 40, 20),
+    "6x2": Layout("six rows of two leads, 5 s each", SIX_ROWS, 20, 10),
+    "12x1": Layout("twelve rows of one lead, 10 s each", tuple((lead,) for lead in LEADS), 15, 5),
 }
 
 LEFT_MM = 15  # holds the calibration pulse
@@ -60,6 +64,12 @@ CALIBRATION_START_MM = 2.5
 CALIBRATION_S = 0.2
 CALIBRATION_MV = 1.0
 
+USUAL_SPEED_MM_S = 25
+USUAL_GAIN_MM_MV = 10
+
+# What a screen shows at first: ten seconds at the usual speed, or as much of a wider sheet.
+VIEW_MM = LEFT_MM + MODEL_SECONDS * USUAL_SPEED_MM_S + RIGHT_MM
+
 # Neighbouring rows may overlap, as on paper; a trace is cut this far from its baseline, and the sheet says so.
 REACH_MM = 50
 
@@ -69,6 +79,7 @@ class Sheet:
     """A layout at a paper speed and gain. Coordinates are mm from the sheet's lower left corner.
 
     headroom_mm, footroom_mm: paper above the first row and under the last, for the waves that leave their row.
+    spread_mm: what its rows stand further apart than on an electrocardiograph's paper, in steps of 5 mm.
     Raises BadChoice for an unknown layout, or a speed or gain that is not positive.
     """
 
@@ -77,6 +88,7 @@ class Sheet:
     gain_mm_mv: float = 10
     headroom_mm: int = HEADROOM_MM
     footroom_mm: int = FOOTROOM_MM
+    spread_mm: int = 0
 
     def __post_init__(self):
         if self.layout not in LAYOUTS:
@@ -86,11 +98,19 @@ class Sheet:
                 f"{self.speed_mm_s:g} mm/s and {self.gain_mm_mv:g} mm/mV cannot be drawn; both must be above 0"
             )
 
+    def for_screen(self) -> Sheet:
+        """The same sheet with rows further apart at a high gain, by its square root: waves grow, and stay apart.
+
+        Paper has no room for that: an electrocardiograph lets its rows overlap.
+        """
+        wider = max(1.0, sqrt(self.gain_mm_mv / USUAL_GAIN_MM_MV))
+        return replace(self, spread_mm=5 * int(LAYOUTS[self.layout].row_mm * (wider - 1) / 5))
+
     def with_room_for(self, ecg: Ecg) -> Sheet:
         """The same sheet with as much paper above and under its rows as the waves of `ecg` need."""
         rows_mm = self.rows_of(centred_mv(ecg)) * self.gain_mm_mv
-        above_mm = min(float(rows_mm[0].max()), REACH_MM) - (self.row_mm - LAYOUTS[self.layout].baseline_mm)
-        below_mm = min(float(-rows_mm[-1].min()), REACH_MM) - LAYOUTS[self.layout].baseline_mm
+        above_mm = min(float(rows_mm[0].max()), REACH_MM) - (self.row_mm - self.baseline_mm)
+        below_mm = min(float(-rows_mm[-1].min()), REACH_MM) - self.baseline_mm
         return replace(
             self,
             headroom_mm=max(HEADROOM_MM, _up_to_5_mm(above_mm)),
@@ -103,7 +123,12 @@ class Sheet:
 
     @property
     def row_mm(self) -> int:
-        return LAYOUTS[self.layout].row_mm
+        return LAYOUTS[self.layout].row_mm + self.spread_mm
+
+    @property
+    def baseline_mm(self) -> int:
+        """Where zero millivolts lies above a row's foot, on a 5 mm line."""
+        return LAYOUTS[self.layout].baseline_mm + self.spread_mm // 10 * 5
 
     @property
     def row_count(self) -> int:
@@ -112,6 +137,11 @@ class Sheet:
     @property
     def width_mm(self) -> float:
         return LEFT_MM + MODEL_SECONDS * self.speed_mm_s + RIGHT_MM
+
+    @property
+    def view_mm(self) -> float:
+        """How much of the width a screen shows at first."""
+        return min(self.width_mm, VIEW_MM)
 
     @property
     def height_mm(self) -> float:
@@ -124,8 +154,7 @@ class Sheet:
         return self.footroom_mm + (self.row_count - 1 - row) * self.row_mm
 
     def y_mm(self, row: int, level_mv):
-        baseline_mm = self.row_foot_mm(row) + LAYOUTS[self.layout].baseline_mm
-        return baseline_mm + np.asarray(level_mv) * self.gain_mm_mv
+        return self.row_foot_mm(row) + self.baseline_mm + np.asarray(level_mv) * self.gain_mm_mv
 
     def line(self, signal_mv: np.ndarray, fs_hz: float, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
         """x and y in mm of every sample of a panel, cut at the trace's reach; `signal_mv` as `centred_mv` gives it."""
@@ -171,11 +200,15 @@ class Sheet:
                     y_mm += [foot_mm + low_mm, foot_mm + high_mm, np.nan]
         return np.array(x_mm), np.array(y_mm)
 
-    def scale_text(self, ecg: Ecg) -> str:
-        """What stands under the sheet: speed, gain, sampling rate, and the leads that were cut."""
-        text = f"{self.speed_mm_s:g} mm/s · {self.gain_mm_mv:g} mm/mV · {ecg.fs_hz:g} Hz"
+    def scale_parts(self, ecg: Ecg) -> list[str]:
+        """What stands under the sheet: speed, gain, filter band, sampling rate, and the leads that were cut."""
+        parts = [f"{self.speed_mm_s:g} mm/s", f"{self.gain_mm_mv:g} mm/mV", filter_text(ecg), f"{ecg.fs_hz:g} Hz"]
         cut = self.cut_leads(centred_mv(ecg))
-        return f"{text} · cut at {REACH_MM / self.gain_mm_mv:g} mV: {', '.join(cut)}" if cut else text
+        return [*parts, f"cut at {REACH_MM / self.gain_mm_mv:g} mV: {', '.join(cut)}"] if cut else parts
+
+    def scale_text(self, ecg: Ecg) -> str:
+        """The scale in one line."""
+        return " · ".join(self.scale_parts(ecg))
 
     def rows_of(self, by_lead: np.ndarray) -> np.ndarray:
         """(12, n) over ten seconds, by lead -> (rows, n): what each row of the sheet shows, from the top."""
@@ -189,6 +222,21 @@ class Sheet:
     @staticmethod
     def samples(panel: Panel, n: int) -> slice:
         return slice(round(panel.start_s / MODEL_SECONDS * n), round(panel.stop_s / MODEL_SECONDS * n))
+
+
+def filter_text(ecg: Ecg) -> str:
+    """The band that the display filters left, as `imle.filters.display_filter` noted it."""
+    return f"filter {ecg.meta.get('band') or 'off'}"
+
+
+def sheet_text(ecg: Ecg, layout: str = "3x4+II", speed_mm_s: float = 25, gain_mm_mv: float = 10) -> str:
+    """The sheet in one sentence, for who cannot see it: record, arrangement, scale, filter and sampling rate."""
+    sheet = Sheet(layout, speed_mm_s, gain_mm_mv)
+    record = f" of record {ecg.id}" if ecg.id else ""
+    return (
+        f"12-lead ECG{record}, {MODEL_SECONDS} s in {LAYOUTS[sheet.layout].words}; {sheet.speed_mm_s:g} mm/s and "
+        f"{sheet.gain_mm_mv:g} mm/mV, {filter_text(ecg)}, sampled at {ecg.fs_hz:g} Hz."
+    )
 
 
 def _up_to_5_mm(length_mm: float) -> int:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import plotly.graph_objects as go
 
-from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg
+from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, MODEL_SECONDS, Ecg
 from imle.errors import BadChoice
-from imle.figures.geometry import Sheet, centred_mv, share_of_maximum
+from imle.figures.geometry import (
+    FOOTROOM_MM,
+    HEADROOM_MM,
+    LEFT_MM,
+    RIGHT_MM,
+    VIEW_MM,
+    Panel,
+    Sheet,
+    centred_mv,
+    share_of_maximum,
+)
 from imle.figures.levels import legend_title
 from imle.figures.theme import (
     FONT,
@@ -29,12 +41,16 @@ TALLEST_PX = 580
 MARGIN_PX = {"l": 4, "r": 4, "t": 4, "b": 4}
 FOOT_PX = 24
 FOOT_WITH_LEGEND_PX = 50
+FOOT_CHARACTERS = 110
+FOOT_CHARACTERS_WITH_LEGEND = 56  # the scale's text ends before the legend begins, however narrow the sheet
 
 TRACE_WIDTH_PX = 1.35
-TRACE_COLOURS = 14
+TRACE_COLOURS = 10
 WIDEST_COLOURED_PX = 2.6
 BAND_COLOURS = 48
 BAND_GAP_PX = 3
+
+MORE = "drag sideways for the rest"
 
 # Keeps a lead's name readable where a wave runs through it, without hiding the wave.
 HALO = ", ".join(f"{x}px {y}px 1px {{0}}" for x in (-1, 1) for y in (-1, 1))
@@ -60,34 +76,39 @@ def sheet_figure(
     """The first ten seconds of `ecg`, at its own sampling rate, with a heatmap (12, 1000) at 100 Hz over it.
 
     The heatmap is shown as its share of its maximum over all leads: `overlay` is `band` (colour behind the trace),
-    `trace` (the trace itself coloured) or `off`. `level_title` names it in the legend. Figure coordinates are
-    millimetres of paper, 1 mm across locked to 1 mm up. BadChoice for an unknown layout or overlay, a speed or
-    gain that is not positive, or a heatmap of another shape.
+    `trace` (the trace itself coloured) or `off`; `opacity` in 0..1 says how strongly. `level_title` names it in the
+    legend. Attention is one such heatmap, the attribution of a label another; a signed one comes as its positive part,
+    since the scale begins at 0. Figure coordinates are millimetres of paper, 1 mm across locked to 1 mm up; a sheet
+    wider than ten seconds at 25 mm/s begins at its left end and is dragged. `layout.meta` tells a page where the rows
+    stand (`row_feet_mm`, `row_mm`), from where to where time runs (`time_mm`), and the width over the height at which
+    the view fills its box (`across`). BadChoice for an unknown layout or overlay, a speed or gain that is not
+    positive, an opacity outside 0..1, or a heatmap of another shape.
     """
     if overlay not in OVERLAYS:
         raise BadChoice(f"there is no overlay {overlay!r}; choose one of {', '.join(OVERLAYS)}")
+    if not 0 <= opacity <= 1:
+        raise BadChoice(f"the overlay's opacity is {opacity:g}; it lies between 0 and 1")
     if heatmap is not None and heatmap.shape != (len(LEADS), MODEL_SAMPLES):
         raise BadChoice(f"the heatmap has shape {heatmap.shape}; (12, {MODEL_SAMPLES}) at {MODEL_FS_HZ} Hz is needed")
-    sheet = Sheet(layout, speed_mm_s, gain_mm_mv).with_room_for(ecg)
+    sheet = Sheet(layout, speed_mm_s, gain_mm_mv).for_screen().with_room_for(ecg)
     theme = theme_of(dark)
     share = None if heatmap is None or overlay == "off" else share_of_maximum(heatmap)
     signal_mv = centred_mv(ecg)
     if share is not None and overlay == "trace":
-        lines = coloured_lines(sheet, signal_mv, ecg.fs_hz, share, theme)
+        colours = trace_colours(theme, TRACE_COLOURS, opacity)
+        lines = coloured_lines(sheet, signal_mv, ecg.fs_hz, share, colours)
     else:
+        colours = band_colours(theme, BAND_COLOURS, opacity)
         lines = plain_lines(sheet, signal_mv, ecg.fs_hz, theme)
-    layout_of_figure = paper_layout(sheet, theme, with_legend=share is not None)
-    layout_of_figure["annotations"] = [foot_note(sheet.scale_text(ecg), theme)]
-    layout_of_figure["uirevision"] = f"{ecg.id} {layout} {speed_mm_s} {gain_mm_mv}"
+    layout_of_figure = sheet_layout(sheet, ecg, theme, with_legend=share is not None)
     if share is not None:
-        colours = band_colours(theme, BAND_COLOURS) if overlay == "band" else trace_colours(theme, TRACE_COLOURS)
         layout_of_figure["coloraxis"] = legend(level_title, colorscale(colours, steps=overlay == "trace"), theme)
-    attention = hover_layer(sheet, ecg, share, level_title, opacity if overlay == "band" else 0.0)
+    attention = hover_layer(sheet, ecg, share, level_title, seen=share is not None and overlay == "band")
     # One call with everything: Plotly takes three times as long to update a figure as to make it.
     return go.Figure([attention, *lines, *furniture(sheet, theme)], layout_of_figure)
 
 
-def hover_layer(sheet: Sheet, ecg: Ecg, share: np.ndarray | None, level_title: str, opacity: float) -> go.Heatmap:
+def hover_layer(sheet: Sheet, ecg: Ecg, share: np.ndarray | None, level_title: str, seen: bool) -> go.Heatmap:
     """One cell for each 10 ms of each row: its colour is the band, its hover text the lead, time, mV and value."""
     time_s = np.arange(MODEL_SAMPLES) / MODEL_FS_HZ
     at_cells = np.minimum(np.round(time_s * ecg.fs_hz).astype(int), ecg.signal_mv.shape[1] - 1)
@@ -102,11 +123,11 @@ def hover_layer(sheet: Sheet, ecg: Ecg, share: np.ndarray | None, level_title: s
         dx=sheet.speed_mm_s / MODEL_FS_HZ,
         y0=sheet.row_foot_mm(sheet.row_count - 1) + sheet.row_mm / 2,
         dy=sheet.row_mm,
-        ygap=BAND_GAP_PX,
+        ygap=BAND_GAP_PX if seen else 0,  # without gaps the browser draws it in one go
         customdata=np.stack([np.broadcast_to(time_s, rows_mv.shape), rows_mv], axis=-1).astype(np.float32),
         hovertext=names,
         hovertemplate=f"{hover}{value_hover}<extra></extra>",
-        opacity=opacity if share is not None else 0.0,
+        opacity=1 if seen else 0,
         coloraxis="coloraxis" if share is not None else None,
         showscale=None if share is not None else False,
         name="attention",
@@ -134,7 +155,7 @@ def plain_lines(sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, theme: Theme)
 
 
 def coloured_lines(
-    sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, share: np.ndarray, theme: Theme
+    sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, share: np.ndarray, colours: list[tuple]
 ) -> list[go.Scatter]:
     """A line a colour: all stretches of all leads whose value falls into that colour, broken by NaN between them.
 
@@ -142,7 +163,7 @@ def coloured_lines(
     """
     x_mm, y_mm, colour = coloured_samples(sheet, signal_mv, fs_hz, share)
     lines = []
-    for i, rgba in enumerate(trace_colours(theme, TRACE_COLOURS)):
+    for i, rgba in enumerate(colours):
         # A stretch ends on the first sample of the next, so that neighbouring colours meet.
         mine = colour == i
         kept = mine | np.r_[False, mine[:-1]]
@@ -179,9 +200,11 @@ def coloured_samples(
 
 
 def furniture(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
-    """Calibration pulses, strokes between columns, and lead names."""
+    """Calibration pulses, strokes between columns, and lead names; a strip longer than the view is named again."""
     pulse_x, pulse_y = sheet.calibration()
     stroke_x, stroke_y = sheet.separators()
+    view_s = (sheet.view_mm - LEFT_MM - RIGHT_MM) / sheet.speed_mm_s
+    again = [(panel, view_s) for panel in sheet.panels if panel.start_s < view_s < panel.stop_s]
     return [
         go.Scatter(
             x=pulse_x, y=pulse_y, mode="lines", line={"color": theme.trace, "width": TRACE_WIDTH_PX}, name="1 mV",
@@ -191,17 +214,42 @@ def furniture(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
             x=stroke_x, y=stroke_y, mode="lines", line={"color": theme.trace, "width": 1}, name="columns",
             hoverinfo="skip",
         ),
-        go.Scatter(
-            x=[float(sheet.x_mm(panel.start_s)) + 1 for panel in sheet.panels],
-            y=[sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel in sheet.panels],
-            text=[f"<b>{panel.lead}</b>" for panel in sheet.panels],
-            mode="text",
-            textposition="bottom right",
-            textfont={"size": FONT_SIZE["lead"], "color": theme.ink, "shadow": HALO.format(theme.paper)},
-            name="leads",
-            hoverinfo="skip",
-        ),
+        names("leads", [(panel, panel.start_s) for panel in sheet.panels], sheet, theme),
+        names("leads again", again, sheet, theme),
     ]  # fmt: skip
+
+
+def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: Theme) -> go.Scatter:
+    """The names of leads, each beside its trace at a time in seconds."""
+    return go.Scatter(
+        x=[float(sheet.x_mm(time_s)) + 1 for _, time_s in places],
+        y=[sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
+        text=[f"<b>{panel.lead}</b>" for panel, _ in places],
+        mode="text",
+        textposition="bottom right",
+        textfont={"size": FONT_SIZE["lead"], "color": theme.ink, "shadow": HALO.format(theme.paper)},
+        name=name,
+        hoverinfo="skip",
+    )
+
+
+def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool) -> dict:
+    """The paper, what stands under it, and what a page must know of it."""
+    layout = paper_layout(sheet, theme, with_legend)
+    layout["xaxis"] |= {"range": [0, sheet.view_mm], "minallowed": 0, "maxallowed": sheet.width_mm, "constraintoward": "left"}
+    layout["yaxis"] |= {"minallowed": 0, "maxallowed": sheet.height_mm}
+    parts = sheet.scale_parts(ecg) + ([MORE] if sheet.view_mm < sheet.width_mm else [])
+    text = in_lines(parts, FOOT_CHARACTERS_WITH_LEGEND if with_legend else FOOT_CHARACTERS)
+    layout["annotations"] = [foot_note(text, theme)]
+    layout["uirevision"] = f"{ecg.id} {sheet.layout} {sheet.speed_mm_s:g} {sheet.gain_mm_mv:g}"
+    feet_mm = [sheet.row_foot_mm(row) for row in range(sheet.row_count)]
+    layout["meta"] = {
+        "across": across(sheet, layout["margin"]),
+        "row_feet_mm": feet_mm,
+        "row_mm": sheet.row_mm,
+        "time_mm": [float(sheet.x_mm(0)), float(sheet.x_mm(MODEL_SECONDS))],
+    }
+    return layout
 
 
 def paper_layout(sheet: Sheet, theme: Theme, with_legend: bool) -> dict:
@@ -245,11 +293,27 @@ def height_px(sheet: Sheet, foot_px: int) -> int:
     return round(min(across_px * sheet.height_mm / sheet.width_mm + around_px, TALLEST_PX))
 
 
+def across(sheet: Sheet, margin_px: dict) -> float:
+    """The width over the height of a box that the view fills; the same for every record and speed."""
+    paper_px = WIDTH_PX - margin_px["l"] - margin_px["r"]
+    usual_mm = replace(sheet, headroom_mm=HEADROOM_MM, footroom_mm=FOOTROOM_MM).height_mm
+    return WIDTH_PX / (paper_px * usual_mm / VIEW_MM + margin_px["t"] + margin_px["b"])
+
+
+def in_lines(parts: list[str], characters: int) -> str:
+    """The parts in as few lines of so many characters as hold them."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        joined = f"{lines[-1]} · {part}"
+        lines = [*lines[:-1], joined] if len(joined) <= characters else [*lines, part]
+    return "<br>".join(lines)
+
+
 def foot_note(text: str, theme: Theme) -> dict:
     """The line under the sheet's left end."""
     return {
         "text": text, "xref": "x domain", "yref": "y domain", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top",
-        "yshift": -4, "showarrow": False, "font": {"size": FONT_SIZE["small"], "color": theme.muted},
+        "yshift": -4, "align": "left", "showarrow": False, "font": {"size": FONT_SIZE["small"], "color": theme.muted},
     }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Theme:
     accent: str
     quiet: str
     track: str
+    caliper: str
     labels: dict[str, str]
 
 
@@ -53,6 +54,7 @@ LIGHT = Theme(
     accent="#1f5fa8",
     quiet="#8b94a0",
     track="#eceef1",
+    caliper="#a8146f",
     labels={"CD": "#7a4fa3", "HYP": "#b35a00", "MI": "#b0243c", "NORM": "#2a6f97", "STTC": "#5f6b1d"},
 )
 
@@ -68,6 +70,7 @@ DARK = Theme(
     accent="#6fabf2",
     quiet="#7d8794",
     track="#262c34",
+    caliper="#ff8ad0",
     labels={"CD": "#c3a0ea", "HYP": "#f0a860", "MI": "#f2899a", "NORM": "#7cc0e8", "STTC": "#c3cf6e"},
 )
 
@@ -76,16 +79,21 @@ def theme_of(dark: bool) -> Theme:
     return DARK if dark else LIGHT
 
 
-def band_colours(theme: Theme, n: int) -> list[tuple[float, float, float, float]]:
+def band_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, float, float, float]]:
     """n colours from no attention to the maximum, to lie behind a trace: red, green, blue in 0..255, alpha in 0..1."""
     return [
-        (*ice(place), min(1.0, i / (n - 1) / FADE_BELOW)) for i, place in enumerate(_places(BAND_SECTION, theme, n))
+        (*ice(place), opacity * min(1.0, i / (n - 1) / FADE_BELOW))
+        for i, place in enumerate(_places(BAND_SECTION, theme, n))
     ]
 
 
-def trace_colours(theme: Theme, n: int) -> list[tuple[float, float, float, float]]:
-    """n colours from no attention to the maximum, for a trace that is itself coloured."""
-    return [(*ice(place), 1.0) for place in _places(TRACE_SECTION, theme, n)]
+def trace_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, float, float, float]]:
+    """n colours from no attention to the maximum, for a trace that is itself coloured; at opacity 0 it is plain."""
+    plain = [int(theme.trace[i : i + 2], 16) for i in (1, 3, 5)]
+    return [
+        (*(opacity * colour + (1 - opacity) * ink for colour, ink in zip(ice(place), plain, strict=True)), 1.0)
+        for place in _places(TRACE_SECTION, theme, n)
+    ]
 
 
 def ice(place: float) -> tuple[float, float, float]:

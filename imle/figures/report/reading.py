@@ -1,0 +1,59 @@
+"""`Reading`: one record as it stands on the reader's screen, which is what a report prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imle.ecg import Ecg
+from imle.errors import BadChoice
+from imle.explain.explanation import Explanation
+from imle.figures.geometry import Sheet
+from imle.figures.sheet import OVERLAYS
+from imle.measure import Measurements
+from imle.model_folder import Card
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a report shows.
+
+    ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
+    the model's opinion. level: of attention. overlay: `band`, `trace` or `off`, at `opacity` in 0..1. card: of the
+    model that answered. statements: (code, description, likelihood in %, 0 for none given) of whoever read the record.
+    Raises BadChoice for an unknown level, layout or overlay, or a speed, gain or opacity out of range.
+    """
+
+    ecg: Ecg
+    explanation: Explanation | None = None
+    measurements: Measurements | None = None
+    level: str = "combined"
+    layout: str = "3x4+II"
+    speed_mm_s: float = 25
+    gain_mm_mv: float = 10
+    overlay: str = "band"
+    opacity: float = 0.9
+    card: Card | None = None
+    statements: tuple[tuple[str, str, float], ...] = ()
+
+    def __post_init__(self):
+        Sheet(self.layout, self.speed_mm_s, self.gain_mm_mv)
+        if self.overlay not in OVERLAYS:
+            raise BadChoice(f"there is no overlay {self.overlay!r}; choose one of {', '.join(OVERLAYS)}")
+        if not 0 <= self.opacity <= 1:
+            raise BadChoice(f"the overlay's opacity is {self.opacity:g}; it must lie between 0 and 1")
+        if self.explanation:
+            self.explanation.heatmap(self.level)
+
+    @property
+    def sheet(self) -> Sheet:
+        """The sheet as asked for, with room for the record's waves; it may be larger than A4."""
+        return Sheet(self.layout, self.speed_mm_s, self.gain_mm_mv).with_room_for(self.ecg)
+
+    @property
+    def heatmap(self) -> np.ndarray | None:
+        """(12, 1000) at 100 Hz, or None where the sheet shows none: not revealed, or its overlay is off."""
+        if self.explanation is None or self.overlay == "off":
+            return None
+        return self.explanation.heatmap(self.level)
