@@ -2,58 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.cohort import AGE_RANGE, SEXES, Filters
+from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Cohort, Filters
 from imle.labels import LABEL_TITLES, LABELS
-from imle.ptbxl import PtbXl
 
-NO_FILTER = {
-    key: list(value) if key in ("superclass", "scp", "fold") else value for key, value in asdict(Filters()).items()
-}
 SUPERCLASS_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
+NO_FILTERS = Filters()
+SEVERAL = ("superclass", "scp", "fold")
 
 
-def filter_bar(data: PtbXl) -> None:
-    """Draw the filters in two rows; `state.filters()` then holds what they say."""
+def filter_bar(cohort: Cohort) -> None:
+    """Draw the filters in one row, the rarer ones behind a button; `state.filters()` then holds what they say."""
     state.restore(state.FILTER_KEYS)
-    _read_plain_codes(data)
-    first = st.columns([5, 2, 4, 7], gap="medium")
-    first[0].pills(
+    columns = st.columns([6, 7, 7, 3], gap="medium")
+    columns[0].text_input(
+        "Text of the report", key="report", bind="query-params", live=True, placeholder="German words, as “infarkt”"
+    )
+    columns[1].pills(
         "Superclass", LABELS, selection_mode="multi", key="superclass", bind="query-params", help=SUPERCLASS_HELP
     )
-    first[1].pills("Sex", SEXES, key="sex", bind="query-params")
-    first[2].slider("Age", *AGE_RANGE, AGE_RANGE, key="age", bind="query-params", help="90 stands for everyone over 89")
-    folds = sorted({int(fold) for fold in data.fold})
-    first[3].pills("Fold", folds, selection_mode="multi", key="fold", bind="query-params")
-    second = st.columns([11, 7], gap="medium")
-    second[0].multiselect(
-        "SCP statement", list(_descriptions(data)), format_func=_descriptions(data).get, key="scp", bind="query-params",
-        placeholder="any", filter_mode="contains", select_all=False,
+    columns[2].multiselect(
+        "SCP statement", _asked_too("scp", cohort.statements), key="scp", bind="query-params", placeholder="any",
+        format_func=lambda code: cohort.statements.get(code, code), filter_mode="contains", select_all=False,
     )  # fmt: skip
-    second[1].text_input("Text of the report", key="report", bind="query-params", live=True, placeholder="any words")
+    with columns[3].popover("More filters", key="more", width="stretch"):
+        _rarer_filters(cohort)
     state.keep(state.FILTER_KEYS)
+
+
+def complete_link(cohort: Cohort, filters: Filters | None) -> None:
+    """Spell out a link that names filters in short, as the widgets would have written it, and start again with that.
+
+    `?scp=IMI` becomes the full text of the statement; `filters` are those of a cohort that the link names. What is in
+    the URL before a widget is drawn counts as its own choice, and stays there.
+    """
+    asked = st.query_params.get_all("scp")
+    spelt = {"scp": [cohort.statements.get(code, code) for code in asked]} if asked else {}
+    if filters is not None:
+        spelt |= _as_link(cohort, filters)
+    if any(st.query_params.get_all(key) != texts for key, texts in spelt.items()):
+        st.query_params.update(spelt)
+        st.rerun()
+
+
+def set_filters(filters: Filters) -> None:
+    """Put other values into the filters; for a callback."""
+    st.session_state.update({key: list(value) if key in SEVERAL else value for key, value in asdict(filters).items()})
+
+
+def out_of_sight(filters: Filters) -> Filters:
+    """Those of the filters that stand behind the button."""
+    return replace(filters, report="", superclass=(), scp=())
 
 
 def reset_filters() -> None:
     """Back to all records; for a button's `on_click`."""
-    st.session_state.update(NO_FILTER)
+    set_filters(NO_FILTERS)
 
 
-def _descriptions(data: PtbXl) -> dict[str, str]:
-    """`IMI inferior myocardial infarction` by code, for the codes in use."""
-    used = sorted({code for codes in data.catalogue["codes"] for code in codes})
-    known = data.statements["description"].to_dict()
-    return {code: f"{code} {known.get(code, '')}".strip() for code in used}
+def _rarer_filters(cohort: Cohort) -> None:
+    folds = _asked_too("fold", cohort.catalogue["strat_fold"].unique().tolist())
+    with st.container(horizontal=True, gap="large"):
+        st.pills("Sex", SEXES, key="sex", bind="query-params")
+        st.pills("Validated by a human", YES_NO, key="validated", bind="query-params")
+        st.pills("500 Hz available", YES_NO, key="hz500", bind="query-params")
+    st.slider("Age", *AGE_RANGE, AGE_RANGE, key="age", bind="query-params", help="90 stands for everyone over 89")
+    st.pills("Fold", folds, selection_mode="multi", key="fold", bind="query-params")
+    st.pills("Model's probability of", LABELS, key="model_label", bind="query-params", help=SUPERCLASS_HELP)
+    st.slider(
+        "lies between", *ANY_PROBABILITY, ANY_PROBABILITY, 0.01, key="probability", bind="query-params",
+        disabled=st.session_state["model_label"] is None,
+    )  # fmt: skip
 
 
-def _read_plain_codes(data: PtbXl) -> None:
-    """Accept `?scp=IMI` beside the full text that the widget itself writes into the URL."""
-    asked = st.query_params.get_all("scp")
-    if "scp" not in st.session_state and any(code in data.statements.index for code in asked):
-        texts = {text: code for code, text in _descriptions(data).items()}
-        codes = [texts.get(code, code) for code in asked]
-        st.session_state["scp"] = [code for code in codes if code in texts.values()]
+def _asked_too(key: str, options) -> list:
+    """The options that this data set has, and those that a cohort asks for though no record here has them."""
+    return sorted({*options, *(st.session_state.get(key) or ())})
+
+
+def _as_link(cohort: Cohort, filters: Filters) -> dict[str, list[str]]:
+    """What stands in the URL for these filters: nothing for one that asks nothing."""
+    asking = {key: value for key, value in asdict(filters).items() if value != getattr(NO_FILTERS, key)}
+    listed = {key: value if isinstance(value, tuple) else (value,) for key, value in asking.items()}
+    return {key: [cohort.statements.get(value, str(value)) for value in values] for key, values in listed.items()}

@@ -1,0 +1,88 @@
+"""`imle predict-all` as a process of its own: started once, however often it is asked for, and followed from elsewhere.
+
+It outlives the page that started it. The lock says whether it runs: the starter takes it and hands it over as the new
+process's standard input, so that it is held from before the start until the end, whatever that end is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from imle.errors import BadChoice
+from imle.evaluation.cohort_predictions import LOCK, LOG, PROGRESS, take
+
+COMMAND = (sys.executable, "-c", "from imle.cli import main; main()", "predict-all")
+# The pages that people look at meanwhile come first.
+NICENESS = 10
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is. running: a process is at it. what: "reading" or "predicting"; done of total records.
+
+    ended: what the log's last line says of a run that ended without a result, "" where it says nothing; None where
+    none has ended so.
+    """
+
+    running: bool
+    what: str = "predicting"
+    done: int = 0
+    total: int = 0
+    ended: str | None = None
+
+
+def start(folder: Path, data_root: Path, model_folder: Path, engine: str) -> None:
+    """Start the process that fills `folder`, unless one is at it. BadChoice where the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("a+") as lock:
+            if not standing(folder).running and take(lock):
+                _launch(lock, folder / LOG, data_root, model_folder, engine)
+    except OSError as error:
+        raise BadChoice(
+            f"{error.filename or folder} cannot be used ({error.strerror}); set IMLE_STATE_DIR to a folder that can be written"
+        ) from None
+
+
+def standing(folder: Path) -> Standing:
+    """How far the run that fills `folder` is, or how the last one ended."""
+    try:
+        progress = json.loads((folder / PROGRESS).read_text())
+    except (OSError, ValueError):
+        progress = {}
+    running = _is_locked(folder / LOCK)
+    return Standing(running=running, ended=None if running else _last_line(folder / LOG), **progress)
+
+
+def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -> None:
+    words = ("--data-dir", Path(data_root).resolve(), "--model", Path(model_folder).resolve(), "--engine", engine)
+    with log.open("w") as says:
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, words)], stdin=lock, stdout=says, stderr=says, start_new_session=True
+        )
+    os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _last_line(log: Path) -> str | None:
+    try:
+        lines = log.read_text(errors="replace").split("\n")
+    except OSError:
+        return None
+    return next((line.strip().removeprefix("imle: ") for line in reversed(lines) if line.strip()), "")
