@@ -16,6 +16,7 @@ page = st.navigation(
     [
         st.Page(ROOT / "pages" / "records.py", title="Records", default=True),
         st.Page(ROOT / "pages" / "explain.py", title="Explain"),
+        st.Page(ROOT / "pages" / "upload.py", title="Upload"),
     ]
 )
 style()

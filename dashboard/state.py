@@ -6,22 +6,31 @@ Nothing here imports TensorFlow or OpenVINO; a model brings its own engine when 
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import streamlit as st
 
+from dashboard.answers import Answers, answers_for
 from dashboard.cohort import Cohort, Filters, matching, open_cohort
+from dashboard.listing import Order, ordered
 from imle.assets import DEMO_COHORT
 from imle.ecg import Ecg, UnreadableEcg
+from imle.errors import Refusal
+from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder
-from imle.model_folder import CARD_FILE, Card, read_card
+from imle.measure import Measurements, measure
+from imle.model_folder import CARD_FILE, KERAS_FILE, Card, read_card
 from imle.ptbxl.catalogue import DATABASE
+from imle.state_folder import state_folder
 
 PTBXL_FOLDER = Path("data/ptbxl")
-FILTER_KEYS = ("superclass", "scp", "age", "sex", "fold", "report")
-VIEW_KEYS = ("level", "overlay", "layout")
+FILTER_KEYS = tuple(field.name for field in fields(Filters))
+ORDER_KEYS = ("sort", "reverse")
 EYE_RATES_HZ = (500, 100)
+# How long a change of a record's file, under the same catalogue, may go unnoticed; to look takes 0.1 s.
+UNNOTICED_S = 300
 
 
 def data_root() -> Path:
@@ -68,6 +77,22 @@ def ecg_for_the_eye(record: int) -> Ecg:
     return _ecg_for_the_eye(record, (str(root), _changed(root / DATABASE)))
 
 
+def measurements(record: int) -> Measurements:
+    """What can be measured of the record, at 500 Hz where there is one. UnreadableEcg where it cannot be read."""
+    root = data_root()
+    return _measurements(record, (str(root), _changed(root / DATABASE)))
+
+
+def upload_measurements(ecg: Ecg) -> Measurements:
+    """What can be measured of an uploaded ECG; kept in the session alone."""
+    return _once(ecg, "measured", lambda: measure(ecg))
+
+
+def upload_explanation(ecg: Ecg) -> Explanation:
+    """The model's opinion of an uploaded ECG; kept in the session alone. Raises as `explanation` does."""
+    return _once(ecg, "explained", lambda: explain(predictor(), ecg))
+
+
 def filters() -> Filters:
     """The filters last set on the records page in this session."""
     kept = st.session_state.get("kept", {})
@@ -75,8 +100,8 @@ def filters() -> Filters:
 
 
 def listed_records(cohort: Cohort):
-    """The numbers of the records that pass the filters of the records page, ascending."""
-    return matching(cohort, filters())
+    """The numbers of the records that pass the filters of the records page, in the order chosen there."""
+    return _listed(cohort, answers(cohort), (_cohort_key(), _answers_key()), filters(), order())
 
 
 def restore(keys: tuple[str, ...]) -> None:
@@ -90,7 +115,8 @@ def restore(keys: tuple[str, ...]) -> None:
 
 def keep(keys: tuple[str, ...]) -> None:
     """Remember a page's widgets, after they are drawn, beyond the page."""
-    st.session_state.setdefault("kept", {}).update({key: st.session_state[key] for key in keys})
+    drawn = {key: st.session_state[key] for key in keys if key in st.session_state}
+    st.session_state.setdefault("kept", {}).update(drawn)
 
 
 def dark() -> bool:
@@ -126,10 +152,72 @@ def _ecg_for_the_eye(record: int, key: tuple) -> Ecg:
     raise refusal
 
 
+@st.cache_data(max_entries=256, show_spinner=False)
+def _measurements(record: int, key: tuple) -> Measurements:
+    return measure(ecg_for_the_eye(record))
+
+
 def _changed(path: Path) -> float:
     """When a file was last written; part of each cache's key, so that a replaced data set or model is read again."""
     return path.stat().st_mtime if path.is_file() else 0.0
 
 
+def _once(ecg: Ecg, what: str, make):
+    """`make()` for this very Ecg, remembered in the session until another is asked for."""
+    kept = st.session_state.get(f"upload_{what}")
+    if kept is None or kept[0] is not ecg:
+        kept = st.session_state[f"upload_{what}"] = (ecg, make())
+    return kept[1]
+
+
 def _frozen(value):
     return tuple(value) if isinstance(value, list) else value
+
+
+def order() -> Order:
+    """The order last chosen on the records page in this session."""
+    kept = st.session_state.get("kept", {})
+    return Order(kept.get("sort") or Order.by, bool(kept.get("reverse")))
+
+
+def predictions_folder() -> Path:
+    """Where the model's answers for every record lie, or will. MissingData, NotAModel, or BadChoice for other labels."""
+    model = model_folder(model_name())
+    changed = (_changed(model / CARD_FILE), _changed(model / KERAS_FILE))
+    return _predictions_folder(_cohort_key(), str(model), changed, default_engine(), str(state_folder()))
+
+
+def answers(cohort: Cohort) -> Answers | None:
+    """What the model in use answered for every record; None where it was not asked for all, or there is no model."""
+    key = _answers_key()
+    return _answers(cohort, _cohort_key(), key) if key else None
+
+
+def _cohort_key() -> tuple[str, float]:
+    root = data_root()
+    return str(root), _changed(root / DATABASE)
+
+
+def _answers_key() -> tuple[str, float] | None:
+    try:
+        folder = predictions_folder()
+    except Refusal:
+        return None
+    written = _changed(folder / cohort_predictions.RESULT)
+    return (str(folder), written) if written else None
+
+
+@st.cache_data(max_entries=8, ttl=UNNOTICED_S, show_spinner=False)
+def _predictions_folder(cohort_key: tuple, model: str, changed: tuple, engine: str, within: str) -> Path:
+    return cohort_predictions.predictions_folder(cohort().data, Path(model), engine)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _answers(_cohort: Cohort, cohort_key: tuple, answers_key: tuple[str, float]) -> Answers | None:
+    predictions = cohort_predictions.read_predictions(Path(answers_key[0]))
+    return None if predictions is None else answers_for(_cohort.table.index, _cohort.labels, predictions)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _listed(_cohort: Cohort, _answers: Answers | None, key: tuple, filters: Filters, order: Order):
+    return ordered(_cohort, matching(_cohort, filters, _answers), order, _answers)

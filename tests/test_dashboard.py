@@ -45,6 +45,10 @@ def texts(app: AppTest) -> str:
     return "\n".join(element.value.replace("\\", "") for element in [*app.markdown, *app.text])
 
 
+def measured(app: AppTest) -> str:
+    return "".join(html.proto.body for html in app.get("html") if "measurements" in html.proto.body)
+
+
 def listed(app: AppTest) -> list[int]:
     return app.dataframe[0].value["Record"].tolist()
 
@@ -137,28 +141,49 @@ def test_a_typed_number_opens_that_record(dashboard):
 
 
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
-    app = dashboard(EXPLAIN, record="7", level="rhythm", overlay="trace", layout="12x1")
-    assert [control.value for control in app.segmented_control] == ["rhythm", "trace", "12x1"]
+    asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm"}
+    app = dashboard(EXPLAIN, record="7", reveal="yes", filter=["40hz"], opacity="40", **asked)
+    assert {menu.key: menu.value for menu in app.selectbox} == asked
+    assert app.get("button_group")[0].value == ["40hz"] and app.slider(key="opacity").value == 40
     assert app.number_input(key="record_box").value == 7
     assert not sentences(app)
 
 
+def test_the_sheet_shows_first_and_the_opinions_after_reveal_which_is_remembered(dashboard):
+    """Who reads an ECG with the answer in sight reads the answer."""
+    app = dashboard(EXPLAIN, record="2")
+    assert len(app.get("plotly_chart")) == 1
+    assert "share of the record's maximum" not in app.get("plotly_chart")[0].proto.spec
+    assert "IMI" not in texts(app) and "attention" not in texts(app)
+    app.button(key="reveal").click().run()
+    assert len(app.get("plotly_chart")) == 3 and "inferior myocardial infarction" in texts(app)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert app.number_input(key="record_box").value == 3 and len(app.get("plotly_chart")) == 3
+
+
+def test_the_measurements_stand_under_the_sheet_with_reasons_for_what_is_missing(dashboard):
+    line = measured(dashboard(EXPLAIN, record="2"))
+    for title in ("HR", "PR", "QRS", "QT", "QTc B", "QTc F", "axis"):
+        assert title in line
+    assert all("<i>" in shown for shown in line.split("<span>") if "n/a" in shown)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_draws_its_own_heatmap(dashboard, level):
-    app = dashboard(EXPLAIN, record="7", level=level)
+    app = dashboard(EXPLAIN, record="7", reveal="yes", level=level)
     sheet = app.get("plotly_chart")[0].proto.spec
     assert f"{level} attention, share of the record" in sheet
 
 
 def test_the_page_names_what_answered_and_whom_the_attention_belongs_to(dashboard):
-    text = texts(dashboard(EXPLAIN, record="7"))
+    text = texts(dashboard(EXPLAIN, record="7", reveal="yes"))
     assert "imle_net on OpenVINO" in text
     assert "attention of this network is shared by all labels" in text
     assert "Research use only" in text
 
 
 def test_likelihood_and_description_stand_beside_each_statement(dashboard):
-    text = texts(dashboard(EXPLAIN, record="2"))
+    text = texts(dashboard(EXPLAIN, record="2", reveal="yes"))
     assert "**IMI** inferior myocardial infarction :gray[80 %]" in text
     assert "**SR** sinus rhythm :gray[likelihood not given]" in text
 
@@ -203,6 +228,8 @@ def test_without_weights_the_ecg_stays_and_one_sentence_says_what_is_missing(das
     app = dashboard()
     monkeypatch.setenv("IMLE_MODEL", str(tmp_path / "no_such_model"))
     app.switch_page(EXPLAIN).run()
+    assert not sentences(app)
+    app.button(key="reveal").click().run()
     assert len(sentences(app)) == 1 and sentences(app)[0].startswith("There is no model")
     assert len(app.get("plotly_chart")) == 1
 

@@ -1,28 +1,26 @@
-"""Under the sheet: what the cardiologists wrote, what the model answered, which leads it looked at, and the downloads."""
+"""Under the sheet: what the cardiologists wrote, what the model answered, and which leads it looked at."""
 
 from __future__ import annotations
-
-import json
 
 import streamlit as st
 
 from dashboard import state
-from dashboard.cohort import Cohort
+from dashboard.subject import Statement, Subject
 from dashboard.widgets.frame import note, plain
 from imle.explain import Explanation
 from imle.explain.summary import known_by, known_labels
 
 
-def cardiologists(cohort: Cohort, record: int) -> None:
+def cardiologists(subject: Subject) -> None:
     """The statements with description and likelihood, and the report's text."""
-    row = cohort.data.catalogue.loc[record]
-    st.subheader("Planted findings" if cohort.data.simulated else "Cardiologists", anchor=False)
-    st.markdown(
-        "  \n".join(_statement(cohort, code, row["scp_codes"][code]) for code in row["codes"]) or "No statement."
-    )
-    if isinstance(row["report"], str) and row["report"].strip():
-        st.text(" ".join(row["report"].split()))
-    if not cohort.data.simulated and not row["validated_by_human"]:
+    st.subheader("Planted findings" if subject.simulated else "Cardiologists", anchor=False)
+    if subject.statements is None:
+        st.markdown("This ECG came without a cardiologist's statements.")
+        return
+    st.markdown("  \n".join(_statement(statement) for statement in subject.statements) or "No statement.")
+    if subject.report and subject.report.strip():
+        st.text(" ".join(subject.report.split()))
+    if not subject.simulated and not subject.validated:
         note("This report was not validated by a cardiologist.")
 
 
@@ -38,7 +36,8 @@ def model_answer(explanation: Explanation) -> None:
         dark=state.dark(),
         known_by=known_by(explanation.ecg),
     )
-    st.plotly_chart(figure, theme=None, config=CONFIG, key="probabilities", alt="Probability of each label")
+    words = ", ".join(f"{label} {p:.2f}" for label, p in explanation.probabilities.items())
+    st.plotly_chart(figure, theme=None, config=CONFIG, key="probabilities", alt=f"Probability of each label: {words}.")
     note(f"{explanation.model} on {explanation.engine}")
 
 
@@ -48,34 +47,10 @@ def lead_importance(explanation: Explanation) -> None:
 
     st.subheader("Lead importance", anchor=False)
     figure = lead_bars(explanation.lead_importance, dark=state.dark())
-    st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt="Channel attention of each lead")
+    words = ", ".join(f"{lead} {share:.2f}" for lead, share in explanation.lead_importance.items())
+    st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt=f"Channel attention of each lead: {words}.")
 
 
-def downloads(explanation: Explanation) -> None:
-    """The explanation as JSON and as a page of its own; each is made when it is asked for."""
-    name = f"{explanation.model}-{explanation.ecg.id}"
-    with st.container(horizontal=True):
-        st.download_button(
-            "Download JSON", lambda: _json(explanation), f"explanation-{name}.json", "application/json",
-            on_click="ignore", key="download_json",
-        )  # fmt: skip
-        st.download_button(
-            "Download page", lambda: _page(explanation), f"explanation-{name}.html", "text/html",
-            on_click="ignore", key="download_page", help="One HTML file with every level; opens without a network",
-        )  # fmt: skip
-
-
-def _statement(cohort: Cohort, code: str, likelihood: float) -> str:
-    described = cohort.data.statements["description"].get(code, "")
-    certainty = f"{likelihood:.0f} %" if likelihood else "likelihood not given"
-    return f"**{plain(code)}** {plain(described)} :gray[{certainty}]"
-
-
-def _json(explanation: Explanation) -> str:
-    return json.dumps(explanation.to_json()) + "\n"
-
-
-def _page(explanation: Explanation) -> str:
-    from imle.figures.page import explanation_page
-
-    return explanation_page(explanation)
+def _statement(statement: Statement) -> str:
+    certainty = f"{statement.likelihood:.0f} %" if statement.likelihood else "likelihood not given"
+    return f"**{plain(statement.code)}** {plain(statement.description)} :gray[{certainty}]"

@@ -1,4 +1,4 @@
-"""The explain page's first line: previous, record number, next, whose record it is, and where it stands in the list."""
+"""The explain page's first line: previous, record number, next, whose record it is, where it stands in the list, and what can be done."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.cohort import Cohort, Place, place_of
+from dashboard.widgets.actions import actions
 from dashboard.widgets.frame import plain, simulated_mark
 from imle.errors import BadChoice
 
@@ -38,15 +39,15 @@ def open_record(number: int | None) -> None:
         st.query_params["record"] = str(number)
 
 
-def record_bar(cohort: Cohort, record: int | None, about: str) -> None:
-    """Draw the line; `about` says whose record it is and how it was sampled."""
+def record_bar(cohort: Cohort, record: int | None, about: str):
+    """Draw the line; `about` says whose record it is and how it was sampled. Returns the place for the report menu."""
     listed = state.listed_records(cohort)
     place = place_of(0 if record is None else record, listed)
     with st.container(horizontal=True, vertical_alignment="center", key="record_bar", gap="small"):
         _step("Previous", place.previous, "P")
         st.session_state["record_box"] = record
         st.number_input(
-            "Record", min_value=1, step=1, format="%d", key="record_box", width=110, label_visibility="collapsed",
+            "Record", min_value=1, step=1, format="%d", key="record_box", width=84, label_visibility="collapsed",
             placeholder="record", on_change=_open_typed,
         )  # fmt: skip
         _step("Next", place.next, "N")
@@ -54,6 +55,7 @@ def record_bar(cohort: Cohort, record: int | None, about: str) -> None:
             st.markdown(f"**{about}**", width="content")
         simulated_mark(cohort.data.simulated)
         st.markdown(f":gray[{plain(_place_text(record, place, len(listed)))}]", width="content")
+        return actions()
 
 
 def _step(label: str, number: int | None, key: str) -> None:

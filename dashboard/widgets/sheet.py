@@ -1,4 +1,4 @@
-"""The ECG sheet with the heatmap over it, and the sentence that says the same in words."""
+"""The picture of a reading: the ECG sheet or the median beats, the heatmap over it, and the same in words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from dashboard.widgets.frame import note, plain
 from dashboard.widgets.view_controls import View
 from imle.ecg import Ecg
 from imle.explain import Explanation
+from imle.measure import Measurements
 
 
 def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
     """Draw the sheet; without an explanation, the ECG alone."""
+    from imle.figures.geometry import sheet_text
     from imle.figures.levels import LEVEL_TITLES
     from imle.figures.sheet import CONFIG, sheet_figure
 
@@ -22,15 +24,36 @@ def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
         level_title=LEVEL_TITLES[view.level],
         layout=view.layout,
         overlay=view.overlay if explanation else "off",
+        opacity=view.opacity,
         dark=state.dark(),
+        speed_mm_s=view.speed_mm_s,
+        gain_mm_mv=view.gain_mm_mv,
     )
-    figure.layout.height = None  # the page's style sheet sizes it to the window
-    st.plotly_chart(
-        figure, height="stretch", theme=None, config=CONFIG, key=f"sheet_{view.layout}",
-        alt=f"12-lead ECG of record {ecg.id}",
-    )  # fmt: skip
-    if explanation:
-        from imle.explain.summary import SHARED_ATTENTION, summary
+    _chart(figure, f"sheet_{view.layout}", sheet_text(ecg, view.layout, view.speed_mm_s, view.gain_mm_mv), CONFIG)
 
-        st.markdown(plain(summary(explanation)))
-        note(SHARED_ATTENTION)
+
+def median_beats(measured: Measurements, explanation: Explanation | None, view: View) -> None:
+    """Draw the twelve median beats, with the attention averaged over the windows they came from."""
+    from imle.figures.bars import CONFIG
+    from imle.figures.levels import LEVEL_TITLES
+    from imle.figures.median_beats import median_beats_figure, median_beats_text
+
+    heatmap = explanation.heatmap(view.level) if explanation and view.overlay != "off" else None
+    title = LEVEL_TITLES[view.level]
+    figure = median_beats_figure(measured, heatmap, title, dark=state.dark(), opacity=view.opacity)
+    _chart(figure, "sheet_median", median_beats_text(measured), CONFIG)
+
+
+def in_words(explanation: Explanation) -> None:
+    """What the model answered and where it looked, as a sentence, and what its attention is not."""
+    from imle.explain.summary import SHARED_ATTENTION, summary
+
+    st.markdown(plain(summary(explanation)))
+    note(SHARED_ATTENTION)
+
+
+def _chart(figure, key: str, words: str, config: dict) -> None:
+    across = figure.layout.meta["across"] if figure.layout.meta else 1.9
+    figure.layout.height = None  # the page's style sheet sizes it to the window
+    st.html(f"<style>.stMain .st-key-{key.replace('+', '-')} {{ --across: {across:.3f}; }}</style>")
+    st.plotly_chart(figure, height="stretch", theme=None, config=config, key=key, alt=words)

@@ -1,4 +1,4 @@
-"""How the sheet is drawn: attention level, overlay, layout. The choices live in the URL."""
+"""How the sheet is drawn: layout, paper, display filters and, once revealed, the overlay. The choices live in the URL."""
 
 from __future__ import annotations
 
@@ -6,39 +6,152 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import state
 from imle.attention import LEVELS
 from imle.figures.levels import LEVEL_MEANINGS
+from imle.filters import DISPLAY_FILTERS
 
-OVERLAYS = ("band", "trace", "off")
-LAYOUTS = ("3x4+II", "6x2", "12x1")
-DEFAULT_LEVEL = "combined"
+MEDIAN = "median"
+# The choices, the first being the default, with how each is shown.
+LAYOUTS = {"3x4+II": "3×4 + II", "3x4": "3×4", "6x2": "6×2", "12x1": "12×1", MEDIAN: "Median beats"}
+SPEEDS_MM_S = {"25": "25 mm/s", "12.5": "12.5 mm/s", "50": "50 mm/s"}
+GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
+OVERLAYS = {"band": "Overlay band", "trace": "Overlay trace", "off": "Overlay off"}
+ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
+OPACITIES = {str(percent): f"Opacity {percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
+MENUS = {
+    "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
+    "opacity": OPACITIES,
+}  # fmt: skip
 
+FILTER_HELP = "For the eye only; the model always reads the record as it is."
 LEVEL_HELP = "  \n".join(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS)
 OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself coloured  \n**off**: the ECG alone"
 
 
 @dataclass(frozen=True)
 class View:
-    """What the controls say."""
+    """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen."""
 
-    level: str
-    overlay: str
+    revealed: bool
     layout: str
+    speed_mm_s: float
+    gain_mm_mv: float
+    filters: tuple[str, ...]
+    overlay: str
+    level: str
+    opacity: float
 
 
 def view_controls() -> View:
     """Draw the controls in one line."""
-    state.restore(state.VIEW_KEYS)
-    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="medium"):
-        view = View(
-            level=_choice("Attention", LEVELS, "level", DEFAULT_LEVEL, LEVEL_HELP),
-            overlay=_choice("Overlay", OVERLAYS, "overlay", OVERLAYS[0], OVERLAY_HELP),
-            layout=_choice("Layout", LAYOUTS, "layout", LAYOUTS[0], None),
-        )
-    state.keep(state.VIEW_KEYS)
-    return view
+    chosen = _choices()
+    st.session_state.update(chosen)
+    revealed = is_revealed()
+    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
+        _menu("Layout", "layout", 122)
+        _menu("Paper speed", "speed", 106)
+        _menu("Gain", "gain", 112)
+        st.pills(
+            "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
+            format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
+        )  # fmt: skip
+        if revealed:
+            _menu("Overlay", "overlay", 124, OVERLAY_HELP)
+            _menu("Attention level", "level", 112, LEVEL_HELP)
+            _menu("Opacity of the overlay", "opacity", 126)
+    _shortcuts(revealed)
+    _remember(chosen)
+    return View(
+        revealed=revealed,
+        layout=chosen["layout"],
+        speed_mm_s=float(chosen["speed"]),
+        gain_mm_mv=float(chosen["gain"]),
+        filters=tuple(chosen["filter"]),
+        overlay=chosen["overlay"],
+        level=chosen["level"],
+        opacity=int(chosen["opacity"]) / 100,
+    )
 
 
-def _choice(label: str, options: tuple[str, ...], key: str, default: str, help: str | None) -> str:
-    return st.segmented_control(label, options, default=default, required=True, key=key, bind="query-params", help=help)
+def is_revealed() -> bool:
+    """Whether the model's opinion shows: as the URL says, else as it was last left."""
+    asked = st.query_params.get("reveal")
+    if asked is not None:
+        st.session_state["revealed"] = asked == "yes"
+    return st.session_state.setdefault("revealed", False)
+
+
+def toggle_reveal() -> None:
+    """Show what is hidden and hide what is shown; for a button's `on_click`."""
+    revealed = not is_revealed()
+    st.session_state["revealed"] = revealed
+    st.query_params["reveal"] = "yes" if revealed else "no"
+
+
+def reveal_button() -> None:
+    """The button that shows the model's opinion, or hides it."""
+    revealed = is_revealed()
+    st.button(
+        "Hide model" if revealed else "Reveal model", key="reveal", on_click=toggle_reveal, shortcut="V",
+        type="secondary" if revealed else "primary",
+    )  # fmt: skip
+
+
+def _choices() -> dict:
+    """What is chosen, by key: in the URL where that has changed, else on the widgets, else when the page was left."""
+    asked, written = st.query_params, st.session_state.get("view_url", {})
+    chosen = {}
+    for key in (*MENUS, "filter"):
+        drawn, default = st.session_state.get(key), _default(key)
+        if asked.get(key) != written.get(key) and (key in asked or drawn is not None):
+            chosen[key] = _read(key, asked.get(key)) or default
+        else:
+            kept = st.session_state.get("kept", {}).get(key, default)
+            chosen[key] = kept if drawn is None else drawn
+    return chosen
+
+
+def _remember(chosen: dict) -> None:
+    """Keep the choices beyond the page, and write those that are not the usual into the URL."""
+    st.session_state.setdefault("kept", {}).update(chosen)
+    texts = {key: ",".join(value) if key == "filter" else value for key, value in chosen.items()}
+    unusual = {key: text for key, text in texts.items() if text and text != _default(key)}
+    for key in texts:
+        if key in unusual:
+            st.query_params[key] = unusual[key]
+        elif key in st.query_params:
+            del st.query_params[key]
+    st.session_state["view_url"] = unusual
+
+
+def _default(key: str):
+    return [] if key == "filter" else next(iter(MENUS[key]))
+
+
+def _read(key: str, text: str | None):
+    """The choice that `text` in the URL names; None where it names none."""
+    if key == "filter":
+        return [name for name in (text or "").split(",") if name in DISPLAY_FILTERS]
+    return text if text in MENUS[key] else None
+
+
+def _menu(label: str, key: str, width_px: int, help: str | None = None) -> None:
+    st.selectbox(
+        label, list(MENUS[key]), key=key, format_func=MENUS[key].get, label_visibility="collapsed", width=width_px,
+        filter_mode=None, help=help,
+    )  # fmt: skip
+
+
+def _shortcuts(revealed: bool) -> None:
+    """Buttons for the keyboard and for screen readers alone: each goes on to the next choice of a menu."""
+    cycles = [("Next layout", "L", "layout")]
+    if revealed:
+        cycles += [("Next overlay", "O", "overlay"), ("Next attention level", "A", "level")]
+    with st.container(key="shortcuts"):
+        for label, key, name in cycles:
+            st.button(label, shortcut=key, on_click=_go_on, args=(name,), key=f"next_{name}")
+
+
+def _go_on(name: str) -> None:
+    options = list(MENUS[name])
+    st.session_state[name] = options[(options.index(st.session_state[name]) + 1) % len(options)]

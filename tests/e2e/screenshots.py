@@ -2,7 +2,15 @@
 
 from running import ROOT, browsing, serving, settled
 
-SHOTS = {"records": "/?superclass=MI", "explain": "/explain?record=2"}
+SHOTS = {
+    "records": "/?superclass=MI",
+    "explain": "/explain?record=2",
+    "explain-revealed": "/explain?record=2&reveal=yes",
+    "explain-12x1-trace": "/explain?record=2&reveal=yes&layout=12x1&overlay=trace",
+    "explain-6x2": "/explain?record=2&layout=6x2",
+    "explain-median": "/explain?record=2&reveal=yes&layout=median",
+    "upload": "/upload",
+}
 SUFFIXES = {"light": "", "dark": "-dark"}
 OUT = ROOT / "assets" / "screenshots"
 

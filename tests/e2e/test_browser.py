@@ -140,17 +140,6 @@ def test_a_row_opens_its_own_record_after_the_table_was_sorted(page, address):
     assert page.get_by_test_id("stNumberInputField").input_value() == "60"
 
 
-@pytest.mark.parametrize("button", ["Download JSON", "Download page"])
-def test_downloads_hold_the_record_on_the_screen(page, address, button):
-    page.goto(f"{address}/explain?record=2")
-    settled(page)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=button).click()
-    assert waiting.value.suggested_filename.startswith("explanation-imle_net-2.")
-    text = waiting.value.path().read_text()
-    assert '"record": "2"' in text if button == "Download JSON" else "plotly" in text.lower()
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("path", ["/", "/explain?record=2", "/explain?record=2&layout=12x1"])

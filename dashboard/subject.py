@@ -1,0 +1,62 @@
+"""What a page gives to be read: a record of the data set or an uploaded ECG, in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from dashboard import state
+from dashboard.cohort import Cohort
+from imle.ecg import Ecg
+from imle.explain import Explanation
+from imle.explain.summary import is_simulated
+from imle.measure import Measurements
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An SCP statement of a record: its code, what it means in English, and its likelihood in percent (0: not given)."""
+
+    code: str
+    description: str
+    likelihood: float
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a page gives to be read.
+
+    ecg: for the eye; None where it could not be read. measure, explain: what to call for its measurements and for the model's opinion, when they are
+    wanted. statements, report: what cardiologists wrote; None where it came without. validated: whether one confirmed it.
+    """
+
+    ecg: Ecg | None
+    measure: Callable[[], Measurements]
+    explain: Callable[[], Explanation]
+    simulated: bool = False
+    statements: tuple[Statement, ...] | None = None
+    report: str | None = None
+    validated: bool = True
+
+
+def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:
+    """A record of the data set; `ecg` is None where it could not be read."""
+    row = cohort.data.catalogue.loc[record]
+    described = cohort.data.statements["description"]
+    return Subject(
+        ecg=ecg,
+        measure=partial(state.measurements, record),
+        explain=partial(state.explanation, record),
+        simulated=cohort.data.simulated,
+        statements=tuple(Statement(code, described.get(code, ""), row["scp_codes"][code]) for code in row["codes"]),
+        report=row["report"] if isinstance(row["report"], str) else None,
+        validated=bool(row["validated_by_human"]),
+    )
+
+
+def subject_of_upload(ecg: Ecg) -> Subject:
+    """An uploaded ECG; what is computed of it stays in this session."""
+    return Subject(
+        ecg, partial(state.upload_measurements, ecg), partial(state.upload_explanation, ecg), is_simulated(ecg)
+    )

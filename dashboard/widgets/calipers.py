@@ -1,0 +1,62 @@
+"""Calipers on the sheet: a toolbar beside it; all else happens in the browser, in dashboard/calipers.js."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from imle.figures.theme import theme_of
+
+SCRIPT = Path(__file__).resolve().parents[1] / "calipers.js"
+
+HTML = """
+<div class="tools" role="toolbar" aria-label="Calipers">
+  <button type="button" data-tool="caliper" aria-pressed="false"
+    title="Measure between two points. Key: M">Caliper</button>
+  <button type="button" data-tool="march" aria-pressed="false"
+    title="Repeat the interval along the row. Key: W">March-out</button>
+  <button type="button" data-tool="clear" disabled title="Take the caliper away. Key: Esc">Clear</button>
+  <output aria-live="polite"></output>
+</div>
+"""
+
+CSS = """
+.tools { display: flex; align-items: center; min-height: 30px; font-family: var(--st-font); font-size: 13px; }
+button {
+  font: inherit; height: 30px; padding: 0 10px; margin-left: -1px; cursor: pointer; white-space: nowrap;
+  color: var(--st-text-color); background: var(--st-background-color); border: 1px solid var(--st-border-color);
+}
+button:first-child { margin-left: 0; border-radius: var(--st-base-radius) 0 0 var(--st-base-radius); }
+button:nth-of-type(3) { border-radius: 0 var(--st-base-radius) var(--st-base-radius) 0; }
+button:hover:enabled { color: var(--st-primary-color); }
+button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; z-index: 1; }
+button[aria-pressed="true"] {
+  color: var(--st-background-color); background: var(--st-primary-color); border-color: var(--st-primary-color);
+}
+button:disabled { opacity: 0.45; cursor: default; }
+output { margin-left: 12px; white-space: nowrap; color: var(--st-text-color); font-variant-numeric: tabular-nums; }
+"""
+
+_toolbar = st.components.v2.component("calipers", html=HTML, css=CSS, js=SCRIPT.read_text())
+
+
+def calipers(container_key: str, record: str, speed_mm_s: float, gain_mm_mv: float, dark: bool) -> None:
+    """Draw the toolbar of the calipers for the sheet in the container, or the chart, with this key.
+
+    Two points give ms, bpm and mV by the sheet's speed and gain; `record` is whose sheet it is, since calipers go
+    when another comes. Keys: M caliper, W march-out, Esc clear. Nothing of it runs the page's script.
+    """
+    theme = theme_of(dark)
+    _toolbar(
+        key=f"calipers_{container_key}",
+        data={
+            "container": container_key,
+            "record": record,
+            "speed_mm_s": speed_mm_s,
+            "gain_mm_mv": gain_mm_mv,
+            "colours": {"paper": theme.paper, "ink": theme.ink, "rule": theme.muted, "line": theme.caliper},
+        },
+        width="content",
+        height="content",
+    )

@@ -1,0 +1,44 @@
+"""The line of measurements under the sheet, n/a with its reason, and the ST levels by lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+import streamlit as st
+
+from imle.measure import TITLES, Measured, Measurements
+
+ON_THE_LINE = ("heart_rate", "pr", "qrs", "qt", "qtc_bazett", "qtc_fridericia", "axis")
+
+
+def measurements_line(measured: Measurements) -> None:
+    """Two lines of text: rate, intervals and axis; the ST level of each lead."""
+    first = [_shown(TITLES[key], measured.values[key]) for key in ON_THE_LINE]
+    first.insert(1, _range(measured))
+    st.html(_line("Measurements", first) + _line("ST at J + 60 ms", _st_levels(measured), "quiet"))
+
+
+def _line(name: str, items: Iterable[str], style: str = "") -> str:
+    return f'<div class="measurements {style}" role="group" aria-label="{name}">{"".join(items)}</div>'
+
+
+def _shown(title: str, value: Measured) -> str:
+    reason = f" <i>{escape(value.reason)}</i>" if value.value is None and value.reason else ""
+    return f"<span>{escape(title)} <b>{escape(str(value))}</b>{reason}</span>"
+
+
+def _range(measured: Measurements) -> str:
+    low, high = measured.values["heart_rate_min"], measured.values["heart_rate_max"]
+    if low.value is None or high.value is None:
+        return ""
+    return f"<span>range <b>{low.value:.0f}–{high.value:.0f}</b></span>"
+
+
+def _st_levels(measured: Measurements) -> list[str]:
+    shown = {lead: value for lead, value in measured.st_mv.items() if value.value is not None}
+    if not shown:
+        reason = next((value.reason for value in measured.st_mv.values() if value.reason), "")
+        return [f"<span>ST at J + 60 ms <b>n/a</b> <i>{escape(reason)}</i></span>"]
+    levels = [f"<span>{lead} <b>{value.value:+.2f}</b></span>" for lead, value in shown.items()]
+    return ["<span>ST at J + 60 ms, mV</span>", *levels]

@@ -1,0 +1,79 @@
+"""One ECG as it is read: the sheet and what was measured first, then, once revealed, the model's opinion beside it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.subject import Subject
+from dashboard.widgets import opinions
+from dashboard.widgets.calipers import calipers
+from dashboard.widgets.frame import refuse
+from dashboard.widgets.measurements import measurements_line
+from dashboard.widgets.report import report_menu
+from dashboard.widgets.sheet import in_words, median_beats, sheet
+from dashboard.widgets.view_controls import MEDIAN, View
+from imle.ecg import Ecg, UnreadableEcg
+from imle.errors import Refusal
+from imle.explain import Explanation
+from imle.filters import display_filter
+
+
+def reading(subject: Subject, view: View, report_place) -> None:
+    """Draw it all; `report_place` is the container on the page's first line that the report menu goes into."""
+    ecg = _filtered(subject.ecg, view)
+    explanation = _explanation(subject) if view.revealed else None
+    picture = st.container(key="picture")
+    line = st.container(horizontal=True, vertical_alignment="top", key="measured")
+    if view.layout != MEDIAN:
+        with picture:
+            sheet(ecg, explanation, view)
+    measured = subject.measure()
+    if view.layout == MEDIAN:
+        with picture:
+            if measured.median_beat is None:
+                refuse(
+                    f"there is no median beat of this record ({measured.values['heart_rate'].reason}); choose a sheet"
+                )
+            else:
+                median_beats(measured, explanation, view)
+    with line:
+        measurements_line(measured)
+        if view.layout != MEDIAN:
+            calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
+    with report_place:
+        report_menu(subject, ecg, explanation, measured, view)
+    if view.revealed:
+        _opinions(subject, explanation)
+
+
+def _opinions(subject: Subject, explanation: Explanation | None) -> None:
+    if explanation:
+        in_words(explanation)
+    with st.container(key="opinions"):
+        said, answered, looked = st.columns(3, gap="large")
+    with said:
+        opinions.cardiologists(subject)
+    if explanation:
+        with answered:
+            opinions.model_answer(explanation)
+        with looked:
+            opinions.lead_importance(explanation)
+
+
+def _filtered(ecg: Ecg, view: View) -> Ecg:
+    try:
+        return display_filter(ecg, view.filters)
+    except Refusal as error:
+        refuse(error)
+        return ecg
+
+
+def _explanation(subject: Subject) -> Explanation | None:
+    try:
+        return subject.explain()
+    except UnreadableEcg as error:
+        refuse(f"the model cannot read this record: {error.reason}")
+    except Refusal as error:
+        refuse(error)
+    return None

@@ -1,0 +1,91 @@
+"""The report menu: what is on the page as a PDF at true scale, a picture, the sheet alone, or data. Each is made when asked for."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.subject import Subject
+from dashboard.widgets.frame import note
+from dashboard.widgets.view_controls import MEDIAN, View
+from imle.ecg import Ecg
+from imle.explain import Explanation
+from imle.measure import Measurements
+
+
+def report_menu(
+    subject: Subject, ecg: Ecg, explanation: Explanation | None, measured: Measurements, view: View
+) -> None:
+    """A button that opens the choice of files; they hold the model's opinion only where it is revealed."""
+    name = f"ecg-{ecg.id or 'uploaded'}"
+    with st.popover("Report", key="report", width="content"):
+        note("With the model's opinion." if explanation else "Without the model's opinion, which is not revealed.")
+        for title, suffix, mime, make in FILES:
+            st.download_button(
+                title, lambda make=make: make(_reading(subject, ecg, explanation, measured, view)), f"{name}.{suffix}",
+                mime, on_click="ignore", key=f"download_{suffix}", width="stretch",
+            )  # fmt: skip
+        if explanation:
+            st.download_button(
+                "HTML page, every level", lambda: _page(explanation), f"{name}.html", "text/html", on_click="ignore",
+                key="download_html", width="stretch",
+            )  # fmt: skip
+
+
+def _reading(subject: Subject, ecg: Ecg, explanation: Explanation | None, measured: Measurements, view: View):
+    from imle.figures.report import Reading
+
+    statements = tuple((s.code, s.description, s.likelihood) for s in subject.statements or ())
+    return Reading(
+        ecg=ecg,
+        explanation=explanation,
+        measurements=measured,
+        level=view.level,
+        layout="3x4+II" if view.layout == MEDIAN else view.layout,
+        speed_mm_s=view.speed_mm_s,
+        gain_mm_mv=view.gain_mm_mv,
+        overlay=view.overlay,
+        opacity=view.opacity,
+        card=state.model_card()[1] if explanation else None,
+        statements=statements if view.revealed else (),
+    )
+
+
+def _pdf(reading) -> bytes:
+    from imle.figures.report import report_pdf
+
+    return report_pdf(reading)
+
+
+def _png(reading) -> bytes:
+    from imle.figures.report import report_png
+
+    return report_png(reading)
+
+
+def _svg(reading) -> bytes:
+    from imle.figures.report import sheet_svg
+
+    return sheet_svg(reading)
+
+
+def _json(reading) -> str:
+    from imle.figures.report import reading_json
+
+    return json.dumps(reading_json(reading)) + "\n"
+
+
+def _page(explanation: Explanation) -> str:
+    from imle.figures.page import explanation_page
+
+    return explanation_page(explanation)
+
+
+FILES = (
+    ("PDF, A4 at true scale", "pdf", "application/pdf", _pdf),
+    ("PNG of the report", "png", "image/png", _png),
+    ("SVG of the sheet", "svg", "image/svg+xml", _svg),
+    ("JSON of everything shown", "json", "application/json", _json),
+)

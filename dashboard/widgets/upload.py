@@ -1,0 +1,98 @@
+"""The upload page's own parts: the files, what they leave unsaid, and which of their ECGs is read."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.widgets.actions import actions
+from dashboard.widgets.frame import note, plain, refuse
+from imle.ecg import FS_RANGE_HZ, Ecg
+from imle.errors import Refusal
+from imle.formats import Hints, MissingFacts
+from imle.formats.common import LARGEST_BYTES
+from imle.formats.hints import FACTS
+from imle.formats.units import UNITS
+from imle.formats.upload import read_uploads
+from imle.leads import LEADS
+
+LARGEST_MB = LARGEST_BYTES >> 20
+FORMATS = (
+    "WFDB (both files of a record together), DICOM waveform, EDF, CSV or TSV, HL7 aECG XML, GE MUSE XML, NumPy .npy; "
+    f"12 leads, 10 s or more, {LARGEST_MB} MB a file. Files are read for this session and kept nowhere."
+)
+
+
+def uploaded():
+    """Draw the first line and the files; the chosen Ecg and the place for its report menu, None while there is none."""
+    line = st.container(horizontal=True, vertical_alignment="center", key="record_bar", gap="small")
+    with line:
+        st.title("Upload", anchor=False, width="content")
+    with st.container(key="upload_box"):
+        files = st.file_uploader(
+            "ECG files", accept_multiple_files=True, key="upload_files", max_upload_size=LARGEST_MB,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        ecgs = _read(files)
+        if not ecgs:
+            note(FORMATS)
+            return None
+    with line:
+        ecg = ecgs[0] if len(ecgs) == 1 else _choice(ecgs)
+        st.markdown(f"**{plain(_about(ecg))}**", width="content")
+        return ecg, actions(link=False)
+
+
+def _read(files) -> list[Ecg]:
+    """The ECGs in the files; each file that is none gets its sentence, each fact that is missing its field."""
+    if not files:
+        return []
+    key = tuple(file.file_id for file in files), _hints_given()
+    if st.session_state.get("upload_read", (None,))[0] != key:
+        results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
+        st.session_state["upload_read"] = (key, results)
+    results = st.session_state["upload_read"][1].values()
+    unsaid = {fact for result in results if isinstance(result, MissingFacts) for fact in result.facts}
+    for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
+        refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
+    for result in results:
+        if isinstance(result, Refusal):
+            refuse(f"file {result.path.name}: {result.reason}")
+    _ask(unsaid | {fact for fact in FACTS if st.session_state.get(f"given_{fact}")})
+    return [result for result in results if isinstance(result, Ecg)]
+
+
+def _ask(facts: set[str]) -> None:
+    """A field for each fact that a file left unsaid."""
+    with st.container(horizontal=True):
+        if "fs_hz" in facts:
+            st.number_input("Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="500", width=160)
+        if "unit" in facts:
+            st.selectbox("Unit", list(UNITS), index=None, key="given_unit", placeholder="mV or uV", width=160)
+        if "leads" in facts:
+            st.text_input("Leads in the file's order", key="given_leads", placeholder=" ".join(LEADS))
+
+
+def _hints_given() -> tuple:
+    state = st.session_state
+    return state.get("given_fs_hz"), state.get("given_unit"), (state.get("given_leads") or "").strip()
+
+
+def _hints() -> Hints:
+    fs_hz, unit, leads = _hints_given()
+    return Hints(fs_hz, unit, tuple(leads.replace(",", " ").split()) or None)
+
+
+def _choice(ecgs: list[Ecg]) -> Ecg:
+    number = st.selectbox(
+        "ECG", range(len(ecgs)), format_func=lambda i: ecgs[i].id or f"ECG {i + 1}", key="upload_choice",
+        label_visibility="collapsed", width=200,
+    )  # fmt: skip
+    return ecgs[number]
+
+
+def _about(ecg: Ecg) -> str:
+    """What the file told of the patient and the recording, without what it did not."""
+    meta = ecg.meta
+    person = " ".join(str(part) for part in (meta.get("sex"), meta.get("age")) if part)
+    parts = [ecg.id, person, str(meta.get("recorded") or ""), f"{ecg.fs_hz:g} Hz"]
+    return " · ".join(part for part in parts if part)

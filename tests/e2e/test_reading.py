@@ -1,0 +1,192 @@
+"""Reading one ECG in the browser: the sheet first, the model's opinion on demand, everything by keyboard and by link."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+from running import browsing, errors_of, serving, settled
+
+pytestmark = pytest.mark.e2e
+
+SHEET = '[class*="st-key-sheet_"][data-stale="false"]'
+DRAWN = """sheet => {
+    const plot = sheet.querySelector('.js-plotly-plot');
+    const bar = plot.layout.coloraxis?.colorbar;
+    return { legend: bar ? bar.title.text : '', axis: [...plot._fullLayout.xaxis.range] };
+}"""
+
+# Every piece of visible text whose contrast with what lies behind it is under 4.5:1, with its colours.
+LOW_CONTRAST = """() => {
+    const numbers = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+    const light = ([r, g, b]) => {
+        const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    };
+    const behind = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const c = numbers(getComputedStyle(e).backgroundColor);
+            if (c.length === 3 || c[3] > 0.9) return c.slice(0, 3);
+        }
+        return [255, 255, 255];
+    };
+    const low = [];
+    const walker = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        const box = element.getBoundingClientRect();
+        const style = getComputedStyle(element);
+        const off = element.closest('svg, style, script, .st-key-shortcuts, :disabled, [disabled], [aria-disabled="true"]');
+        if (off || !walker.currentNode.textContent.trim() || box.width < 2 || style.visibility !== 'visible') continue;
+        const [text, back] = [numbers(style.color).slice(0, 3), behind(element)];
+        const [a, b] = [light(text), light(back)].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5)
+            low.push(`${walker.currentNode.textContent.trim().slice(0, 40)}: ${text} on ${back}`);
+    }
+    return low;
+}"""
+
+
+@pytest.fixture(scope="module")
+def address():
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    errors = errors_of(page)
+    yield page
+    page.close()
+    assert errors == []
+
+
+def drawn_on(page) -> dict:
+    return page.locator(SHEET).evaluate(DRAWN)
+
+
+def chosen(page, key: str) -> str:
+    return page.locator(f".st-key-{key} [data-baseweb='select'], .st-key-{key} [role='combobox']").first.inner_text()
+
+
+def test_the_sheet_shows_first_and_reveal_is_remembered_on_the_next_record(page, address):
+    page.goto(f"{address}/explain?record=2")
+    settled(page)
+    assert drawn_on(page)["legend"] == ""
+    expect(page.locator(".st-key-opinions")).to_have_count(0)
+    page.get_by_role("button", name="Reveal model").click()
+    expect(page.locator(".st-key-opinions")).to_be_visible()
+    settled(page)
+    assert drawn_on(page)["legend"].startswith("combined attention")
+    page.keyboard.press("n")
+    expect(page.locator(".st-key-record_bar")).to_contain_text("3 of 60")
+    settled(page)
+    assert drawn_on(page)["legend"].startswith("combined attention")
+
+
+def test_every_choice_has_its_key(page, address):
+    page.goto(f"{address}/explain?record=2")
+    settled(page)
+    page.keyboard.press("v")
+    expect(page.locator(".st-key-opinions")).to_be_visible()
+    settled(page)
+    page.keyboard.press("a")
+    expect(page.locator(SHEET)).to_contain_text("published attention")
+    page.keyboard.press("a")
+    expect(page.locator(SHEET)).to_contain_text("beat attention")
+    settled(page)
+    page.keyboard.press("o")
+    page.wait_for_url("**overlay=trace**")
+    settled(page)
+    page.keyboard.press("l")
+    expect(page.locator(".st-key-sheet_3x4 .js-plotly-plot")).to_be_visible()
+    settled(page)
+    page.keyboard.press("v")
+    expect(page.locator(".st-key-opinions")).to_have_count(0)
+
+
+def test_a_link_restores_the_whole_screen(page, address, browser):
+    query = "record=7&reveal=yes&layout=6x2&speed=50&gain=5&filter=40hz&overlay=trace&level=rhythm&opacity=40"
+    page.goto(f"{address}/explain?{query}")
+    settled(page)
+    text = page.locator(SHEET).inner_text() + page.locator(SHEET).evaluate("sheet => sheet.textContent")
+    assert "50 mm/s" in text and "5 mm/mV" in text and "40 Hz" in text
+    assert drawn_on(page)["legend"].startswith("rhythm attention")
+    for part in query.split("&"):
+        assert part in page.url
+    again = browser.new_page(viewport={"width": 1280, "height": 720})
+    again.goto(page.url)
+    settled(again)
+    assert drawn_on(again) == drawn_on(page)
+    again.close()
+
+
+def test_measurements_are_seen_without_scrolling(page, address):
+    page.goto(f"{address}/explain?record=2")
+    settled(page)
+    line = page.locator(".measurements").first
+    expect(line).to_contain_text(re.compile(r"HR \d+ bpm"))
+    box = page.locator(".measurements").last.bounding_box()
+    assert box["y"] + box["height"] <= 720
+
+
+def test_median_beats_show_twelve_leads_with_the_attention_behind_them(page, address):
+    page.goto(f"{address}/explain?record=2&reveal=yes&layout=median")
+    settled(page)
+    text = page.locator(".st-key-sheet_median").evaluate("sheet => sheet.textContent")
+    assert all(lead in text for lead in ("aVR", "aVL", "aVF", "V1", "V6")) and "combined attention" in text
+
+
+@pytest.mark.parametrize(
+    ("button", "suffix", "start"),
+    [("PDF", "pdf", b"%PDF-"), ("PNG", "png", b"\x89PNG"), ("SVG", "svg", b"<?xml"), ("JSON", "json", b"{")],
+)
+def test_the_report_menu_gives_each_file(page, address, button, suffix, start):
+    page.goto(f"{address}/explain?record=2&reveal=yes")
+    settled(page)
+    page.get_by_role("button", name="Report").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).click()
+    assert waiting.value.suggested_filename == f"ecg-2.{suffix}"
+    content = waiting.value.path().read_bytes()
+    assert content.startswith(start)
+    if suffix == "json":
+        assert json.loads(content)["measurements"]
+
+
+def test_copy_link_puts_the_address_on_the_clipboard(browser, address):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{address}/explain?record=5&layout=12x1")
+    settled(page)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/explain?record=2&reveal=yes", "/upload"])
+def test_all_text_stands_out_from_what_lies_behind_it(browser, address, path, scheme):
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
+    page.goto(address + path)
+    settled(page)
+    assert page.evaluate(LOW_CONTRAST) == []
+    page.close()
+
+
+@pytest.mark.parametrize("layout", ["3x4+II", "3x4", "6x2", "12x1", "median"])
+def test_every_picture_has_its_sentence(page, address, layout):
+    """Who cannot see the picture still learns what it shows."""
+    page.goto(f"{address}/explain?record=2&reveal=yes&layout={layout.replace('+', '%2B')}")
+    settled(page)
+    for chart in page.get_by_test_id("stPlotlyChart").all():
+        words = chart.evaluate("e => (e.closest('[aria-label]') || e.querySelector('[aria-label]'))?.ariaLabel ?? ''")
+        assert len(words.split()) > 4
