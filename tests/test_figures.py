@@ -123,7 +123,8 @@ def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_h
     assert np.ptp(pulse.y[one]) == pytest.approx(gain_mm_mv)
     assert pulse.x[3] - pulse.x[2] == pytest.approx(0.2 * speed_mm_s)
     foot = figure.layout.annotations[0].text
-    assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz"
+    beyond = " · drag sideways for the rest" if speed_mm_s > 25 else ""
+    assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz{beyond}"
 
 
 @pytest.mark.parametrize("dark", [False, True])
