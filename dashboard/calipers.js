@@ -12,7 +12,7 @@ const STEP_MS = 1;
 const STEP_MV = 0.01;
 const COARSE = 10;
 const LABEL_GAP_PX = 10;
-const HINT = "Drag across the sheet, or click two points";
+const HINT = "Drag, click two points, or press Enter";
 
 export default function ({ parentElement, data }) {
   parentElement.calipers ??= new Calipers(parentElement);
@@ -77,8 +77,9 @@ class Calipers {
 
   arm(armed) {
     this.armed = armed;
-    if (armed) this.overlay.plane.focus({ preventScroll: true });
+    if (this.placing) this.points = this.placing = null; // a caliper half set is none
     this.settle();
+    if (armed) this.overlay.plane.focus({ preventScroll: true }); // which the drawing just made focusable
   }
 
   march(marching) {
@@ -173,7 +174,7 @@ class Overlay {
       .calipers .plane { fill: transparent; outline: none; cursor: crosshair; touch-action: none; }
       .calipers[data-armed=true] .plane { pointer-events: all; }
       .calipers path { fill: none; }
-      .calipers .under { stroke: ${paper}; stroke-width: 4.5; stroke-opacity: 0.85; }
+      .calipers .under { stroke: ${paper}; stroke-width: 3.5; stroke-opacity: 0.5; }
       .calipers .over { stroke: ${line}; stroke-width: 1.5; }
       .calipers .repeats.over { stroke-dasharray: 4 3; }
       .calipers .bar { stroke: transparent; stroke-width: 14; pointer-events: stroke; cursor: move; touch-action: none; }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.csv
 
 from dashboard.answers import Answers
 from dashboard.cohort import Cohort
@@ -57,6 +58,13 @@ def rows_to_show(cohort: Cohort, records: np.ndarray, answers: Answers | None = 
     for title, k in PROBABILITIES.items():
         shown = shown.append_column(title, pa.array(answers.probabilities[rows, k], from_pandas=True))
     return shown.append_column(DISAGREEMENT, pa.array(answers.apart_text[rows]))
+
+
+def as_csv(cohort: Cohort, records: np.ndarray, answers: Answers | None = None) -> bytes:
+    """The rows that are shown for these records as a CSV file with a header, in UTF-8."""
+    sink = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(rows_to_show(cohort, records, answers), sink)
+    return sink.getvalue().to_pybytes()
 
 
 def _values(cohort: Cohort, by: str, answers: Answers | None) -> np.ndarray:

@@ -268,7 +268,9 @@ def refusals() -> Iterator[None]:
 
 
 def complain(what) -> None:
-    """One sentence on stderr, unwrapped so that it can be searched and copied."""
+    """One sentence on stderr, unwrapped so that it can be searched and copied; a fact to give is named as its option."""
+    if facts := getattr(what, "facts", ()):
+        what = type(what)(what.path, facts, [f"--{fact.replace('_', '-')}" for fact in facts])
     print(f"imle: {what}", file=sys.stderr, flush=True)
 
 
@@ -304,7 +306,7 @@ def hints_from(fs_hz: float | None, unit: str | None, leads: str | None):
     """What was said of files that do not say it themselves."""
     from imle.formats import Hints
 
-    return Hints(fs_hz, unit, tuple(name.strip() for name in leads.split(",")) if leads else None)
+    return Hints(fs_hz, unit, tuple((leads or "").replace(",", " ").split()) or None)
 
 
 def as_list_item(answer: dict, index: int) -> str:

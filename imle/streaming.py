@@ -13,16 +13,22 @@ from imle.errors import Refusal
 from imle.formats import Hints, ecg_files, read_ecg
 from imle.inference import BATCH, Predictor
 
+SIGNAL_SUFFIXES = (".dat", ".mat")
+
 
 def expand(paths: Iterable[Path]) -> list[Path]:
-    """The files meant by `paths`: a folder means every ECG file below it. UnreadableEcg for a folder without any."""
+    """The files meant by `paths`: a folder means every ECG file below it. UnreadableEcg for a folder without any.
+
+    A WFDB record counts once where both its files are given, as `*` in a shell gives them.
+    """
     files = []
     for path in map(Path, paths):
         below = ecg_files(path) if path.is_dir() else [path]
         if not below:
             raise UnreadableEcg(path, "this folder holds no ECG files; give ECG files or a folder of them")
         files += below
-    return files
+    headers = {file for file in files if file.suffix == ".hea"}
+    return [file for file in files if file.suffix not in SIGNAL_SUFFIXES or file.with_suffix(".hea") not in headers]
 
 
 def stream_predictions(

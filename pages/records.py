@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.listing import rows_to_show
 from dashboard.widgets.cohort_box import cohort_box, linked_cohort
 from dashboard.widgets.filters import complete_link, filter_bar, out_of_sight, reset_filters
 from dashboard.widgets.frame import plain, refuse, simulated_mark
@@ -48,7 +47,7 @@ elif answers is None and (filters.asks_the_model or order.asks_the_model):
         "the model has not answered for every record yet, so it neither filters nor sorts them; press Predict all records"
     )
 if len(found):
-    chosen = records_table(rows_to_show(cohort, found, answers), order)
+    chosen = records_table(cohort, found, answers, order)
     if chosen is not None:
         st.switch_page("../pages/explain.py", query_params={"record": str(chosen)})
 else:

@@ -11,6 +11,14 @@ from made_up import write_tiny_ptbxl
 from imle.ptbxl.catalogue import DATABASE
 
 
+@pytest.fixture(autouse=True)
+def own_state_folder(tmp_path, monkeypatch) -> Path:
+    """Cohorts and predictions of a test's own: no test sees, or changes, those of whoever runs it."""
+    folder = tmp_path / "imle_state"
+    monkeypatch.setenv("IMLE_STATE_DIR", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def ptbxl_root() -> Path:
     """The real PTB-XL: `IMLE_PTBXL`, or data/ptbxl in the checkout. The test is skipped where there is none."""

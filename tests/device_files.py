@@ -64,7 +64,7 @@ def edf(mv: dict[str, np.ndarray], fs_hz: int = 500, unit: str = "uV", **changes
         for lead in SCRAMBLED
         if lead in mv
     ]
-    breathing = edfio.EdfSignal(np.arange(100.0), 10, label="Resp", physical_dimension="L")
+    breathing = edfio.EdfSignal(np.arange(len(mv["I"]) * 10.0 // fs_hz), 10, label="Resp", physical_dimension="L")
     how = {
         "patient": edfio.Patient(code="4711", sex="F", birthdate=date(1950, 1, 2), name="Jane_Doe"),
         "recording": edfio.Recording(startdate=date(2020, 5, 6), equipment_code="Cart_9"),
@@ -78,7 +78,9 @@ def edf(mv: dict[str, np.ndarray], fs_hz: int = 500, unit: str = "uV", **changes
 
 def table(mv: dict[str, np.ndarray], fs_hz: int = 500, name: str = "{} (mV)", **how) -> Written:
     """By pandas: a column of times in seconds, then the leads."""
-    columns = {"time": np.arange(len(mv["I"])) / fs_hz} | {name.format(lead): mv[lead] for lead in SCRAMBLED if lead in mv}
+    columns = {"time": np.arange(len(mv["I"])) / fs_hz} | {
+        name.format(lead): mv[lead] for lead in SCRAMBLED if lead in mv
+    }
     return Written({"record.csv": pd.DataFrame(columns).to_csv(index=False, **how).encode()})
 
 
@@ -99,7 +101,15 @@ def dicom(name: str = "dcmtk_undefined_lengths.dcm") -> Written:
 def muse(mv: dict[str, np.ndarray], fs_hz: int = 500, uv_per_bit: float = 4.88) -> Written:
     """MUSE's RestingECG as GE publishes it: a median beat first, then the rhythm, 16 bit numbers as base64."""
     root = ElementTree.Element("RestingECG")
-    add(root, "PatientDemographics", PatientID="4711", PatientAge="70", AgeUnits="YEARS", Gender="FEMALE", PatientLastName="Doe")
+    add(
+        root,
+        "PatientDemographics",
+        PatientID="4711",
+        PatientAge="70",
+        AgeUnits="YEARS",
+        Gender="FEMALE",
+        PatientLastName="Doe",
+    )
     add(
         root, "TestDemographics", AcquisitionDevice="MAC55", AcquisitionDate="05-06-2020", AcquisitionTime="10:11:12"
     )  # fmt: skip
@@ -145,7 +155,9 @@ def aecg(mv: dict[str, np.ndarray], fs_hz: int = 500) -> Written:
 def _sequence(sequences, code: str, kind: str):
     sequence = add(sequences, "component", "sequence")
     ElementTree.SubElement(sequence, "code", code=code, codeSystem="2.16.840.1.113883.6.24")
-    return ElementTree.SubElement(sequence, "value", {"xsi:type": kind, "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance"})
+    return ElementTree.SubElement(
+        sequence, "value", {"xsi:type": kind, "xmlns:xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+    )
 
 
 def add(parent, *path: str, **texts: str):

@@ -83,6 +83,15 @@ def write_tiny_ptbxl(root: Path, ids=tuple(IDS)) -> None:
         write_record(root / row["filename_lr"], resample_poly(signal_mv, 1, 5, axis=1), 100)
 
 
+def write_long_ptbxl(root: Path, tiny: Path, n: int) -> None:
+    """A data set of n records into `root`: those of the tiny one over and over, each under a number and a report of its own."""
+    catalogue = pd.read_csv(tiny / DATABASE)
+    rows = catalogue.iloc[np.arange(n) % len(catalogue)].assign(ecg_id=np.arange(1, n + 1))
+    rows.assign(report=[f"sinusrhythmus nr{k}." for k in rows["ecg_id"]]).to_csv(root / DATABASE, index=False)
+    for name in (STATEMENTS, "records100"):
+        (root / name).symlink_to(tiny / name)
+
+
 def _catalogue_row(ecg_id: int, fold: int, findings: dict) -> dict:
     folder = f"{ecg_id // 1000 * 1000:05d}"
     return {

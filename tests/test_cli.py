@@ -7,12 +7,14 @@ import sys
 import time
 
 import pytest
+from device_files import SMALL
 from parity import weights
 from typer.testing import CliRunner
 
 from imle.assets import DEMO_COHORT
 from imle.cli import app
 from imle.labels import LABELS
+from imle.leads import LEADS
 
 RECORDS = sorted((DEMO_COHORT / "records100").rglob("*.hea"))
 IMLE = [sys.executable, "-c", "from imle.cli import main; main()"]
@@ -63,6 +65,55 @@ def test_predict_names_what_it_cannot_read_and_goes_on(tmp_path):
     assert done.stderr.startswith(f"imle: {bad}: this is not an ECG file that can be read")
 
 
+@pytest.fixture(scope="module")
+def device_files(tmp_path_factory):
+    """One file of every format, by name; what an array does not say is said in HINTS."""
+    folder = tmp_path_factory.mktemp("devices")
+    for name in SMALL:
+        (folder / name).mkdir()
+    return {name: make().put(folder / name) for name, make in SMALL.items()}
+
+
+HINTS = ["--fs-hz", "100", "--unit", "mV"]
+
+
+def test_predict_takes_files_of_every_format(device_files):
+    """A folder from a hospital holds what its devices wrote; one call answers for all, and hints serve those that need them."""
+    done = imle("predict", "--json", *HINTS, *device_files.values())
+    assert done.exit_code == 0, done.stderr
+    assert [answer["path"] for answer in json.loads(done.stdout)] == [str(path) for path in device_files.values()]
+
+
+def test_predict_counts_a_wfdb_record_once(device_files):
+    """`imle predict folder/*` names the header and the signals; a record that appears twice counts twice in a study."""
+    header = device_files["wfdb"]
+    done = imle("predict", "--json", header.with_suffix(".dat"), header)
+    assert [answer["path"] for answer in json.loads(done.stdout)] == [str(header)]
+    assert len(json.loads(imle("predict", "--json", header.with_suffix(".dat")).stdout)) == 1
+
+
+def test_what_a_file_leaves_unsaid_is_asked_for_by_its_options(device_files, tmp_path):
+    """The sentence must name what can be typed; predict says it of one file and goes on, explain stops."""
+    array = device_files["npy"]
+    sentence = f"imle: {array}: the file does not state its sampling rate or unit; give them (--fs-hz, --unit)\n"
+    predicted = imle("predict", "--json", array, device_files["edf"])
+    assert (predicted.exit_code, predicted.stderr) == (2, sentence)
+    assert [answer["path"] for answer in json.loads(predicted.stdout)] == [str(device_files["edf"])]
+    explained = imle("explain", array, "--out", tmp_path)
+    assert (explained.exit_code, explained.stderr) == (2, sentence)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leads_that_a_file_does_not_name_are_given_in_its_order(device_files):
+    """Leads given in another order must change the answer, or the option does nothing."""
+    words = ["predict", "--json", *HINTS, device_files["npy"]]
+    usual, by_commas, turned = (
+        json.loads(imle(*words, *more).stdout)[0]["probabilities"]
+        for more in ([], ["--leads", ",".join(LEADS)], ["--leads", " ".join(LEADS[::-1])])
+    )
+    assert usual == by_commas != turned
+
+
 def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
     """An empty output would be no JSON."""
     done = imle("predict", "--json", tmp_path / "missing.hea")
@@ -89,6 +140,15 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
             ["explain", RECORDS[0], "--out", "{tmp}", "--layout", "4x3"],
             "imle: there is no sheet layout '4x3'; choose one of",
         ),
+        (["predict", "--unit", "mmHg", RECORDS[0]], "imle: there is no unit 'mmHg'; choose one of mV, uV, nV, V"),
+        (
+            ["explain", RECORDS[0], "--out", "{tmp}", "--fs-hz", "4"],
+            "imle: the sampling rate is 4 Hz; 50 Hz to 2000 Hz",
+        ),
+        (
+            ["explain", "{tmp}/record.scp", "--out", "{tmp}"],
+            "record.scp: SCP-ECG files cannot be read; export the record",
+        ),
         (["explain", "{tmp}", "--out", "{tmp}"], "this is a folder; give one record's file"),
         (
             ["evaluate", "--data-dir", "{tmp}", "--out", "{tmp}/o.json"],
@@ -104,15 +164,17 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
 )
 def test_bad_input_gets_one_sentence_and_status_2(words, sentence, tmp_path):
     """A stack trace tells a clinician nothing, and status 0 tells a script that all is well."""
+    (tmp_path / "record.scp").write_bytes(bytes(100))
     done = imle(*[str(word).replace("{tmp}", str(tmp_path)) for word in words])
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_explain_writes_json_png_and_page(tmp_path):
-    """The three files are what a paper, a slide and a colleague get."""
-    done = imle("explain", RECORDS[0], "--out", tmp_path)
+@pytest.mark.parametrize("name", ["dicom", "npy"])
+def test_explain_writes_json_png_and_page(name, device_files, tmp_path):
+    """The three files are what a paper, a slide and a colleague get, whatever device the ECG came from."""
+    done = imle("explain", device_files[name], "--out", tmp_path, *HINTS)
     assert done.exit_code == 0, done.stderr
     explanation = json.loads((tmp_path / "explanation.json").read_text())
     assert set(explanation["heatmaps"]) == {"beat", "rhythm", "channel", "combined", "published"}

@@ -1,5 +1,7 @@
 """Filters over a data set, the order of its list, and a record's neighbours in it."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from made_up import write_tiny_ptbxl
 
 from dashboard.answers import answers_for
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
-from dashboard.listing import DISAGREEMENT, FACTS, LARGEST_FIRST, OPINIONS, ORDERS, Order, ordered, rows_to_show
+from dashboard.listing import DISAGREEMENT, FACTS, LARGEST_FIRST, OPINIONS, ORDERS, Order, as_csv, ordered, rows_to_show
 from imle.labels import LABELS
 from imle.ptbxl.catalogue import DATABASE
 
@@ -173,6 +175,14 @@ def test_rows_follow_the_list_and_hold_opinions_only_where_there_are_any(cohort,
         pytest.approx(0.1),
     ]
     assert answered[DISAGREEMENT].to_pylist() == ["", "MI 0.93, not stated", "MI 0.02, stated", ""]
+
+
+def test_the_downloaded_list_has_every_row_in_its_order(cohort, answers):
+    text = as_csv(cohort, np.array([9, 3, 2]), answers).decode()
+    written = pd.read_csv(io.StringIO(text))
+    assert written.columns.tolist() == [*FACTS, *OPINIONS]
+    assert written["Record"].tolist() == [9, 3, 2] and written["Report"].tolist()[1:] == [REPORTS[3], REPORTS[2]]
+    assert np.isnan(written["MI probability"][0]) and written["MI probability"][2] == pytest.approx(0.02)
 
 
 def test_statements_stand_in_english_beside_the_report(cohort):

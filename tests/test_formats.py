@@ -192,6 +192,27 @@ def test_records_of_several_segments(tmp_path):
     assert reason(tmp_path / "both") == "b.hea is missing; give both files of the record, the header and the signals"
 
 
+def test_segments_in_microvolts_with_an_accent_in_the_notes(tmp_path):
+    """wfdb reads µV as V; which header tells the unit differs where the record is in pieces."""
+    signal_mv = made_up_ecg(8)
+    write_record(tmp_path / "a", signal_mv * 1000, 500, units=["µV"] * 12, adc_gain=[1.0] * 12)
+    (tmp_path / "whole.hea").write_text("whole/1 12 500 5000\na 5000\n# Größe: 180 cm\n")
+    np.testing.assert_allclose(read_ecg(tmp_path / "whole").signal_mv, signal_mv, atol=HALF_UNIT_MV)
+
+
+@pytest.mark.parametrize("fmt", ["1602000", "999", "x"])
+def test_a_header_with_a_sample_format_that_does_not_exist(record, fmt):
+    """wfdb fails on it in the middle of its arithmetic."""
+    edit_header(record, ".dat 16 ", f".dat {fmt} ", 1)
+    assert reason(record).endswith("copy both again") or reason(record) == NO_HEADER
+
+
+def test_a_header_that_names_a_file_of_endless_name(record):
+    """The operating system refuses such a name with an error of its own."""
+    edit_header(record, "00001_hr.dat", "x" * 300)
+    assert reason(record) == NO_HEADER
+
+
 def test_dots_in_a_name_are_no_suffix(record):
     """`patient.7.hea` and `patient.8.hea` are two records."""
     for suffix in (".hea", ".dat"):
@@ -337,11 +358,14 @@ def test_not_an_ecg_at_all(tmp_path):
     """A picture or a letter must be told from a damaged ECG."""
     picture = tmp_path / "holiday.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
-    said = "this is not an ECG file that can be read; WFDB records (.hea with .dat or .mat) can"
+    said = (
+        "this is not an ECG file that can be read; WFDB records (.hea with .dat or .mat), DICOM waveforms (.dcm), "
+        "EDF and EDF+ (.edf), HL7 aECG and GE MUSE (.xml), tables (.csv, .tsv) and NumPy arrays (.npy) can"
+    )
     assert reason(picture) == said
     matlab = tmp_path / "results.mat"
     matlab.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(1000))
-    assert reason(matlab) == said
+    assert reason(matlab) == "results.hea is missing; give both files of the record, the header and the signals"
 
 
 def test_a_wfdb_record_that_is_no_ecg(tmp_path):

@@ -12,30 +12,39 @@ SCRIPT = Path(__file__).resolve().parents[1] / "calipers.js"
 
 HTML = """
 <div class="tools" role="toolbar" aria-label="Calipers">
-  <button type="button" data-tool="caliper" aria-pressed="false"
-    title="Measure between two points. Key: M">Caliper</button>
-  <button type="button" data-tool="march" aria-pressed="false"
-    title="Repeat the interval along the row. Key: W">March-out</button>
-  <button type="button" data-tool="clear" disabled title="Take the caliper away. Key: Esc">Clear</button>
-  <output aria-live="polite"></output>
+  <button type="button" data-tool="caliper" aria-pressed="false" aria-keyshortcuts="M"
+    title="Measure between two points of the sheet">Caliper <kbd aria-hidden="true">M</kbd></button>
+  <button type="button" data-tool="march" aria-pressed="false" aria-keyshortcuts="W"
+    title="Repeat the interval along the row">March-out <kbd aria-hidden="true">W</kbd></button>
+  <button type="button" data-tool="clear" disabled aria-keyshortcuts="Escape"
+    title="Take the caliper away">Clear <kbd aria-hidden="true">Esc</kbd></button>
 </div>
+<output aria-live="polite"></output>
 """
 
 CSS = """
-.tools { display: flex; align-items: center; min-height: 30px; font-family: var(--st-font); font-size: 13px; }
+:is(.tools, output) { font-family: var(--st-font); font-size: 13px; }
+.tools { display: flex; }
 button {
   font: inherit; height: 30px; padding: 0 10px; margin-left: -1px; cursor: pointer; white-space: nowrap;
   color: var(--st-text-color); background: var(--st-background-color); border: 1px solid var(--st-border-color);
 }
 button:first-child { margin-left: 0; border-radius: var(--st-base-radius) 0 0 var(--st-base-radius); }
 button:nth-of-type(3) { border-radius: 0 var(--st-base-radius) var(--st-base-radius) 0; }
+kbd { font: inherit; font-size: 12px; margin-left: 4px; color: var(--st-gray-text-color); }
+[aria-pressed="true"] kbd { color: inherit; }
 button:hover:enabled { color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; z-index: 1; }
 button[aria-pressed="true"] {
   color: var(--st-background-color); background: var(--st-primary-color); border-color: var(--st-primary-color);
 }
+button[aria-pressed="true"] + button[aria-pressed="true"] { border-left-color: var(--st-background-color); }
 button:disabled { opacity: 0.45; cursor: default; }
-output { margin-left: 12px; white-space: nowrap; color: var(--st-text-color); font-variant-numeric: tabular-nums; }
+/* A line of its own, there even while it is empty: what is measured moves nothing on the page. */
+output {
+  display: block; height: 20px; margin-top: 2px; line-height: 20px; white-space: nowrap; text-align: right;
+  color: var(--st-text-color); font-variant-numeric: tabular-nums;
+}
 """
 
 _toolbar = st.components.v2.component("calipers", html=HTML, css=CSS, js=SCRIPT.read_text())

@@ -18,7 +18,7 @@ from imle.leads import LEADS
 LARGEST_MB = LARGEST_BYTES >> 20
 FORMATS = (
     "WFDB (both files of a record together), DICOM waveform, EDF, CSV or TSV, HL7 aECG XML, GE MUSE XML, NumPy .npy; "
-    f"12 leads, 10 s or more, {LARGEST_MB} MB a file. Files are read for this session and kept nowhere."
+    f"12 leads, 10 s or more, {LARGEST_MB} MB a file. Nothing is kept after the session."
 )
 
 

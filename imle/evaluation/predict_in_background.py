@@ -66,7 +66,8 @@ def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -
         process = subprocess.Popen(
             [*COMMAND, *map(str, words)], stdin=lock, stdout=says, stderr=says, start_new_session=True
         )
-    os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    # Nobody but root may ask for more of the processor than the starter itself has.
+    os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _is_locked(path: Path) -> bool:

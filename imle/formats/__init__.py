@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
 from imle.formats.hints import NO_HINTS, Hints, MissingFacts
@@ -32,7 +34,8 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     if reader is None:
         raise UnreadableEcg(path, _why_not(path))
     try:
-        return reader.read(path, hints or NO_HINTS)
+        with np.errstate(all="ignore"):  # what overflows is refused as not finite
+            return reader.read(path, hints or NO_HINTS)
     except UnreadableEcg:
         raise
     except InvalidEcg as error:

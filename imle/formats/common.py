@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from imle.leads import LEADS, canonical_lead
 
 # Files that are read whole; what is uploaded is held to the same limit.
 LARGEST_BYTES = 20 * 2**20
-# Names of channels in a message: as many as tell what was recorded, each as long as a name is.
-NAMED_AT_MOST = 16
+# What a file says, in a message: each name as long as a name is, and of many names as many as tell what was recorded.
 LONGEST_NAME = 40
+LONGEST_LIST = 100
 
 # Einthoven's and Goldberger's equations: how much of I and of II makes the lead.
 FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
@@ -36,8 +37,7 @@ def lead_rows(names: Sequence[str | None] | None) -> dict[str, int]:
     missing = [lead for lead in LEADS if lead not in found]
     if not set(missing) <= set(FROM_I_AND_II):
         is_missing = f"lead {missing[0]} is missing" if len(missing) == 1 else f"leads {', '.join(missing)} are missing"
-        given = ", ".join(_shown(name) for name in (names or [])[:NAMED_AT_MOST]) or "none"
-        raise InvalidEcg(f"{is_missing}; the 12 standard leads are needed and the file names {given}")
+        raise InvalidEcg(f"{is_missing}; the 12 standard leads are needed and the file names {_listed(names or [])}")
     return found
 
 
@@ -60,9 +60,17 @@ def named_leads(names: Sequence[str], hints: Hints) -> dict[str, int]:
     return lead_rows(hints.leads)
 
 
-def _shown(name: str | None) -> str:
-    printable = "".join(letter for letter in name or "" if letter.isprintable())
-    return printable[:LONGEST_NAME] or "?"
+def shown(said) -> str:
+    """What a file says, fit for a sentence: what cannot be printed left out, and cut to the length of a name."""
+    printable = "".join(letter for letter in str(said or "") if letter.isprintable())
+    return printable[:LONGEST_NAME].strip().rstrip(",;:.(") or "?"
+
+
+def _listed(names: Sequence[str | None]) -> str:
+    names = [shown(name) for name in names]
+    lengths = accumulate(len(name) + 2 for name in names)
+    told = names[: max(1, sum(length <= LONGEST_LIST for length in lengths))]
+    return (", ".join(told) or "none") + (f" and {len(names) - len(told)} more" if len(names) > len(told) else "")
 
 
 def common_rate(rates_hz: Iterable[float]) -> float:
@@ -89,13 +97,12 @@ def first_ten_seconds(signals_mv: Mapping[str, np.ndarray], fs_hz: float, name: 
     samples = samples_needed(fs_hz)
     check_length(min(len(signal) for signal in signals_mv.values()), fs_hz)
     derived = [lead for lead in LEADS if lead not in signals_mv]
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
-        cut = {lead: np.asarray(signal[:samples], np.float64) for lead, signal in signals_mv.items()}
-        for lead in derived:
-            of_one, of_two = FROM_I_AND_II[lead]
-            cut[lead] = of_one * cut["I"] + of_two * cut["II"]
-        signal_mv = np.array([cut[lead] for lead in LEADS]).astype(np.float32)
-        return Ecg(signal_mv, float(fs_hz), name, meta | ({"derived_leads": derived} if derived else {}))
+    cut = {lead: np.asarray(signal[:samples], np.float64) for lead, signal in signals_mv.items()}
+    for lead in derived:
+        of_one, of_two = FROM_I_AND_II[lead]
+        cut[lead] = of_one * cut["I"] + of_two * cut["II"]
+    signal_mv = np.array([cut[lead] for lead in LEADS]).astype(np.float32)
+    return Ecg(signal_mv, float(fs_hz), name, meta | ({"derived_leads": derived} if derived else {}))
 
 
 def whole_file(path: Path) -> bytes:

@@ -11,7 +11,15 @@ import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats.about import about, time_of
-from imle.formats.common import check_scale, first_ten_seconds, has_the_leads, lead_rows, samples_needed, whole_file
+from imle.formats.common import (
+    check_scale,
+    first_ten_seconds,
+    has_the_leads,
+    lead_rows,
+    samples_needed,
+    shown,
+    whole_file,
+)
 from imle.formats.hints import NO_HINTS, Hints, ask_for
 from imle.formats.units import mv_per_unit
 from imle.leads import canonical_lead
@@ -106,7 +114,9 @@ def _stored_samples(path: Path, group, channels: int, samples: int, byte_order: 
     """(channels, up to `samples`) float64 as stored, NaN where the file marks a sample as padding."""
     kind = (_value(group, "WaveformBitsAllocated"), _value(group, "WaveformSampleInterpretation"))
     if kind not in SAMPLE_TYPES:
-        raise UnreadableEcg(path, f"the samples are {kind[0]} bit {kind[1]}; 8, 16 or 32 bit integers can be read")
+        raise UnreadableEcg(
+            path, f"the samples are {shown(kind[0])} bit {shown(kind[1])}; 8, 16 or 32 bit integers can be read"
+        )
     dtype = np.dtype(byte_order + SAMPLE_TYPES[kind])
     stated, promised = int(_value(group, "NumberOfWaveformChannels")), int(_value(group, "NumberOfWaveformSamples"))
     if stated != channels:

@@ -82,12 +82,17 @@ def _ecg(path: Path, file, hints: Hints) -> Ecg:
 
 
 def _meta(file) -> dict:
+    return about(
+        sex=_told(file.getSex),
+        born=_told(lambda: file.getBirthdate(string=False)),
+        recorded=_told(file.getStartdatetime),
+        device=_told(file.getEquipment),
+    )
+
+
+def _told(tell):
+    """What `tell` returns; None where the file leaves it out, or writes a day or a letter that does not exist."""
     try:
-        recorded = file.getStartdatetime()
-    except ValueError:  # no such day
-        recorded = None
-    try:
-        born = file.getBirthdate(string=False)
-    except ValueError:  # not stated
-        born = None
-    return about(sex=file.getSex(), born=born, recorded=recorded, device=file.getEquipment())
+        return tell()
+    except ValueError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imle.ecg import UnreadableEcg, check_rate
@@ -28,20 +29,23 @@ class Hints:
         if self.fs_hz is not None:
             check_rate(self.fs_hz)
         if self.unit is not None and not is_unit(self.unit):
-            raise BadChoice(f"there is no unit {self.unit!r}; choose one of {', '.join(UNITS)}")
+            raise BadChoice(f"there is no unit {self.unit[:40]!r}; choose one of {', '.join(UNITS)}")
 
 
 NO_HINTS = Hints()
 
 
 class MissingFacts(UnreadableEcg):
-    """A file that holds an ECG but not all it takes to read it; `facts` names what the caller must give in Hints."""
+    """A file that holds an ECG but not all it takes to read it; `facts` names what the caller must give in Hints.
 
-    def __init__(self, path, facts: tuple[str, ...]):
+    The sentence calls them by `names`, which are those of Hints unless the caller gives them otherwise.
+    """
+
+    def __init__(self, path, facts: tuple[str, ...], names: Sequence[str] = ()):
         self.facts = facts
         *others, last = [FACTS[fact] for fact in facts]
         named, them = (f"{', '.join(others)} or {last}", "them") if others else (last, "it")
-        super().__init__(path, f"the file does not state its {named}; give {them} ({', '.join(facts)})")
+        super().__init__(path, f"the file does not state its {named}; give {them} ({', '.join(names or facts)})")
 
 
 def ask_for(path, **facts) -> None:

@@ -75,7 +75,7 @@ def _meta(root: Element) -> dict:
     except ValueError:
         recorded = None
     return about(
-        age=int(age) if years and age.isdecimal() else None,
+        age=int(age) if years and age.isdecimal() and len(age) <= 3 else None,
         sex=text(person, "Gender"),
         recorded=recorded,
         device=text(test, "AcquisitionDevice"),

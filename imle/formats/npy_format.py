@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imle.ecg import Ecg, UnreadableEcg
-from imle.formats.common import cannot_open, first_ten_seconds, lead_rows, samples_needed
+from imle.formats.common import cannot_open, first_ten_seconds, lead_rows, samples_needed, shown
 from imle.formats.hints import NO_HINTS, Hints, ask_for
 from imle.formats.units import mv_per_unit
 from imle.leads import LEADS
@@ -16,6 +16,8 @@ from imle.leads import LEADS
 TITLE = "NumPy arrays (.npy)"
 SUFFIXES = (".npy",)
 MAGIC = b"\x93NUMPY"
+# No file system holds more.
+LONGEST_AXIS = 2**63
 READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -30,11 +32,8 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     The leads come in the order of `hints.leads`, or of LEADS where that is not given; `meta["assumed_order"]` then says
     so. Pickled objects are never loaded.
     """
-    shape = _shape(path)
     names = hints.leads or LEADS
-    if len(shape) != 2 or len(names) not in shape:
-        n = len(names)
-        raise UnreadableEcg(path, f"the array has shape {shape}; ({n}, n) or (n, {n}) is needed, {n} leads by time")
+    shape = _shape(path, len(names))
     ask_for(path, fs_hz=hints.fs_hz, unit=hints.unit)
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     by_lead = array if shape[0] == len(names) else array.T
@@ -44,8 +43,8 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     return first_ten_seconds(signals_mv, hints.fs_hz, path.stem, meta)
 
 
-def _shape(path: Path) -> tuple[int, ...]:
-    """The array's shape. UnreadableEcg where it holds no plain numbers, or the file is shorter than it promises."""
+def _shape(path: Path, n: int) -> tuple[int, int]:
+    """The array's shape. UnreadableEcg where it is not `n` leads of plain numbers, or the file is shorter than promised."""
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -55,8 +54,14 @@ def _shape(path: Path) -> tuple[int, ...]:
         raise cannot_open(path, error) from None
     except Exception:  # a damaged header surfaces as whatever its evaluation makes of it
         raise UnreadableEcg(path, "the .npy header cannot be read; save the array again with numpy.save") from None
+    if len(shape) != 2 or n not in shape or not 0 < min(shape) <= max(shape) <= LONGEST_AXIS:
+        raise UnreadableEcg(
+            path, f"the array has shape {shown(shape)}; ({n}, n) or (n, {n}) is needed, {n} leads by time"
+        )
     if dtype.kind not in "fiu":
-        raise UnreadableEcg(path, f"the array holds {dtype}; plain integers or floating point numbers are needed")
+        raise UnreadableEcg(
+            path, f"the array holds {shown(dtype)}; plain integers or floating point numbers are needed"
+        )
     promised = math.prod(shape) * dtype.itemsize
     if held < promised:
         raise UnreadableEcg(

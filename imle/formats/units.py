@@ -24,5 +24,5 @@ def mv_per_unit(unit: str) -> float:
     """The factor to millivolts. InvalidEcg for a unit that is not a voltage."""
     factor = _MV_PER_UNIT.get(unit.strip().casefold())
     if factor is None:
-        raise InvalidEcg(f"the unit is {unit!r}; an ECG needs mV, uV, nV or V")
+        raise InvalidEcg(f"the unit is {unit[:40]!r}; an ECG needs mV, uV, nV or V")
     return factor

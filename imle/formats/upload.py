@@ -67,7 +67,9 @@ def _last_part(name: str) -> str:
 def _records(paths: dict[str, Path], refused: set[str]) -> list[str]:
     """The names that stand for a record: each file, except the parts of a WFDB record that its header names."""
     headers = {
-        path: set(wfdb_format.named_files(path.read_bytes())) for path in paths.values() if path.suffix == ".hea"
+        path: set(wfdb_format.named_files(wfdb_format.header_bytes(path)))
+        for path in paths.values()
+        if path.suffix == ".hea"
     }
     parts = {path.parent / part for path, named in headers.items() for part in named if part != path.stem}
     records = []
@@ -90,5 +92,5 @@ def _answer(path: Path, hints: Hints | None) -> Ecg | UnreadableEcg:
 
 
 def _too_large(name: str, size: int) -> UnreadableEcg:
-    limit = LARGEST_BYTES >> 20
-    return UnreadableEcg(name, f"the file has {size / 2**20:.1f} MB; files of up to {limit} MB can be uploaded")
+    limit, tenths = LARGEST_BYTES >> 20, -(-size * 10 >> 20)
+    return UnreadableEcg(name, f"the file has {tenths / 10:g} MB; files of up to {limit} MB can be uploaded")

@@ -9,7 +9,7 @@ import numpy as np
 
 from imle.ecg import FS_RANGE_HZ, MODEL_SECONDS, Ecg, UnreadableEcg, check_length, check_rate
 from imle.formats.about import without_identity
-from imle.formats.common import common_rate, first_ten_seconds, lead_rows, samples_needed
+from imle.formats.common import common_rate, first_ten_seconds, lead_rows, samples_needed, shown
 from imle.formats.hints import NO_HINTS, Hints
 from imle.formats.plain_wfdb import ADC_PER_MV, MISSING_ADC, checksums_agree, plain_header, read_samples
 from imle.formats.units import mv_per_unit
@@ -22,6 +22,7 @@ LONGEST_VERIFIED_S = 3600
 # A header of thousands of segments, each a line, takes some hundred kilobytes. What is larger is no header.
 LARGEST_HEADER_BYTES = 2**20
 LONGEST_HEADER_LINE = 2000
+LONGEST_FILE_NAME = 200
 # Ten seconds in more pieces than this, and leads further apart in time, are no recording.
 MOST_SEGMENTS = 100
 LONGEST_SKEW_FRAMES = 2000
@@ -74,7 +75,7 @@ def _read_any(path: Path, stem: Path) -> Ecg:
     record = _read_record(path, stem, header)
     rows = lead_rows(record.sig_name)
     fs_hz = common_rate(record.fs * record.samps_per_frame[row] for row in rows.values())
-    samples, units = samples_needed(fs_hz), _units(stem, record)
+    samples, units = samples_needed(fs_hz), _units(getattr(header, "described_in", stem), record)
     signals_mv = {lead: record.e_p_signal[row][:samples] * mv_per_unit(units[row]) for lead, row in rows.items()}
     return first_ten_seconds(signals_mv, fs_hz, stem.name, {"comments": without_identity(header.comments or [])})
 
@@ -89,12 +90,13 @@ def _read_header(path: Path, stem: Path):
             names = _segments_needed(path, header)
             header.segments = [wfdb.rdheader(_checked(path, stem.parent / name)) for name in names]
             header.sig_name = header.segments[0].sig_name
+            header.described_in = stem.parent / names[0]
     except UnreadableEcg:
         raise
     except FileNotFoundError as error:
         if not path.exists() and not Path(f"{stem}.hea").exists():
             raise UnreadableEcg(path, "there is no such file") from None
-        raise _missing(path, Path(error.filename).name) from None
+        raise _missing(path, Path(error.filename or stem).name) from None
     except OSError as error:
         raise UnreadableEcg(path, f"the header cannot be opened ({error.strerror})") from None
     except Exception:  # wfdb raises whatever its parsing stumbles on
@@ -106,14 +108,21 @@ def _read_header(path: Path, stem: Path):
 
 def _checked(path: Path, stem: Path) -> str:
     """The record `stem`, once its header is known to be of a header's size and to name files beside it alone."""
-    with Path(f"{stem}.hea").open("rb") as file:
-        raw = file.read(LARGEST_HEADER_BYTES + 1)
+    raw = header_bytes(Path(f"{stem}.hea"))
     if len(raw) > LARGEST_HEADER_BYTES or max(map(len, raw.splitlines()), default=0) > LONGEST_HEADER_LINE:
         raise _no_header(path)
     for name in named_files(raw):
         if "/" in name or "\\" in name or ".." in name:
-            raise UnreadableEcg(path, f"the header names {name[:80]!r}; a record's files must lie beside its header")
+            raise UnreadableEcg(path, f"the header names {shown(name)!r}; a record's files must lie beside its header")
+        if len(name) > LONGEST_FILE_NAME or not name.isprintable():
+            raise _no_header(path)
     return str(stem)
+
+
+def header_bytes(path: Path) -> bytes:
+    """The bytes of a header, and one more than it may have where it is larger."""
+    with path.open("rb") as file:
+        return file.read(LARGEST_HEADER_BYTES + 1)
 
 
 def named_files(header: bytes) -> list[str]:
@@ -170,14 +179,15 @@ def _read_record(path: Path, stem: Path, header):
         if segmented or (header.sig_len or 0) > LONGEST_VERIFIED_S * header.fs:
             return wfdb.rdrecord(str(stem), sampto=math.ceil(MODEL_SECONDS * header.fs), smooth_frames=False)
         record = wfdb.rdrecord(str(stem), physical=False, smooth_frames=False)
+        sums = zip(header.sig_name, header.checksum, record.calc_checksum(expanded=True), strict=True)
+        wrong = [shown(name) for name, stated, found in sums if stated is not None and (stated - found) & 0xFFFF]
+        record.dac(expanded=True, inplace=True)
     except FileNotFoundError as error:
-        raise _missing(path, Path(error.filename).name) from None
+        raise _missing(path, Path(error.filename or stem).name) from None
     except Exception:  # a damaged file surfaces as whatever NumPy or the decoder makes of it
         raise UnreadableEcg(path, "the signal file does not hold what the header promises; copy both again") from None
-    for name, stated, found in zip(header.sig_name, header.checksum, record.calc_checksum(expanded=True), strict=True):
-        if stated is not None and (stated - found) & 0xFFFF:
-            raise UnreadableEcg(path, f"the checksum of lead {name} is wrong; the file is damaged, so copy it again")
-    record.dac(expanded=True, inplace=True)
+    if wrong:
+        raise UnreadableEcg(path, f"the checksum of lead {wrong[0]} is wrong; the file is damaged, so copy it again")
     return record
 
 
@@ -195,12 +205,12 @@ def _check_files(path: Path, folder: Path, header) -> None:
         held = int(held_bytes / frame_bytes)
         if held < header.sig_len:
             raise UnreadableEcg(
-                path, f"{name} ends after {held} of {header.sig_len} samples; it was cut short, so copy it again"
+                path, f"{shown(name)} ends after {held} of {header.sig_len} samples; it was cut short, so copy it again"
             )
 
 
 def _missing(path: Path, name: str) -> UnreadableEcg:
-    return UnreadableEcg(path, f"{name} is missing; give both files of the record, the header and the signals")
+    return UnreadableEcg(path, f"{shown(name)} is missing; give both files of the record, the header and the signals")
 
 
 def _units(stem: Path, record) -> list[str]:
@@ -213,4 +223,5 @@ def _units(stem: Path, record) -> list[str]:
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [line[2].partition("/")[2] or own for line, own in zip(lines[1:], record.units, strict=False)]
+    written = ["".join(line[2:3]).partition("/")[2] for line in lines[1:]]
+    return [unit or own for unit, own in zip(written, record.units, strict=False)]

@@ -17,6 +17,8 @@ INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4",
 FEWEST_BEATS = 3
 
 QRS_BAND_HZ = (8.0, 25.0)
+# Of PTB-XL's records each reaches 0.2 mV in this band in its largest lead; wander and a flat line stay far below.
+SMALLEST_QRS_MV = 0.05
 BLOCK_S = 2.0  # holds a QRS complex at 30 bpm
 LARGEST_RATIO = 3.0
 SHORTEST_RR_S = 0.2
@@ -36,6 +38,8 @@ IRREGULAR = 0.06
 def find_beats(signal_mv: np.ndarray) -> np.ndarray:
     """(12, n) at FS_HZ -> (beats,) samples near the R peaks: neurokit2's detector, wfdb's XQRS where that finds too few."""
     activity = qrs_activity(signal_mv)
+    if not activity.any():
+        return np.empty(0, int)
     pad = round(PAD_S * FS_HZ)
     beats = _active(_neurokit_beats(np.pad(activity, pad)) - pad, activity)
     return beats if len(beats) >= FEWEST_BEATS else _active(_xqrs_beats(signal_mv), activity)
@@ -45,7 +49,8 @@ def qrs_activity(signal_mv: np.ndarray) -> np.ndarray:
     """(12, n) at FS_HZ -> (n,): how much of a QRS complex there is, about 1 at a typical one.
 
     The independent leads between 8 and 25 Hz, each against its own typical QRS complex and cut at three times of it,
-    so that a loose electrode in one lead cannot outweigh the others; then their root mean square.
+    so that a loose electrode in one lead cannot outweigh the others; then their root mean square. Zeros where no lead
+    reaches SMALLEST_QRS_MV.
     """
     from scipy.signal import butter, sosfiltfilt
 
@@ -54,6 +59,8 @@ def qrs_activity(signal_mv: np.ndarray) -> np.ndarray:
     block = round(BLOCK_S * FS_HZ)
     blocks = band[:, : band.shape[1] // block * block].reshape(len(band), -1, block)
     typical = np.median(blocks.max(axis=2), axis=1)[:, None]
+    if typical.max() < SMALLEST_QRS_MV:
+        return np.zeros(band.shape[1])
     band = np.minimum(band / np.maximum(typical, 1e-6), LARGEST_RATIO)
     return np.sqrt((band**2).mean(axis=0))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imle.ecg import Ecg
+from imle.ecg import Ecg, resample
 from imle.leads import LEADS
 from imle.measure.beats import FEWEST_BEATS, FS_HZ, INDEPENDENT, Beats, align_beats, find_beats
 from imle.measure.delineation import WAVE_COLUMNS, waves_beat_by_beat
@@ -102,17 +102,18 @@ def measure(ecg: Ecg) -> Measurements:
 
     Raises nothing for any Ecg: what cannot be measured is n/a with its reason.
     """
-    signal_mv = ecg.at(FS_HZ).signal_mv.astype(float)
+    # Not ecg.at: what the anti-aliasing filter leaves of a record at 2000 Hz may be too flat for an Ecg.
+    signal_mv = resample(ecg.signal_mv, ecg.fs_hz, FS_HZ).astype(float)
     places = find_beats(signal_mv)
     if len(places) < FEWEST_BEATS:
-        return _unmeasured(ecg, places, "fewer than 3 beats")
+        return _unmeasured(ecg, places, f"fewer than {FEWEST_BEATS} beats")
     beats = align_beats(signal_mv, places)
     if beats.alike.sum() < FEWEST_BEATS:
         return _unmeasured(ecg, beats.r_peaks, "too noisy")
     rates = heart_rates(beats.r_peaks / FS_HZ)
     beat, missing = make_median_beat(signal_mv, beats)
     if beat is None:
-        nothing = _unmeasured(ecg, beats.r_peaks, "fewer than 3 beats alike")
+        nothing = _unmeasured(ecg, beats.r_peaks, f"fewer than {FEWEST_BEATS} beats alike")
         return replace(nothing, values=nothing.values | rates)
     rr_s = 60 / rates["heart_rate"].value
     return Measurements(
@@ -162,15 +163,20 @@ def frontal_axis(beat: MedianBeat) -> Measured:
     first, last = (beat.sample(beat.marks_s[name]) for name in ("QRS_on", "QRS_off"))
     one, foot = (beat.signal_mv[LEADS.index(lead), first : last + 1].astype(float) for lead in ("I", "aVF"))
     net = np.array([one.sum(), foot.sum() * 2 / np.sqrt(3)])
-    if np.hypot(*net) < LEAST_NET_SHARE * np.hypot(np.abs(one).sum(), np.abs(foot).sum()):
+    if np.hypot(*net) <= LEAST_NET_SHARE * np.hypot(np.abs(one).sum(), np.abs(foot).sum()):
         return Measured(None, "°", "QRS up and down alike in the limb leads")
     return Measured(float(np.degrees(np.arctan2(net[1], net[0]))), "°")
 
 
 def st_levels(beat: MedianBeat) -> dict[str, Measured]:
-    """By lead, the median beat's level 60 ms after the J point, in mV against the level before the QRS complex."""
+    """By lead, the median beat's level 60 ms after the J point, in mV against the level before the QRS complex.
+
+    n/a where that lies beyond the beat, as at 250 bpm.
+    """
     at = beat.sample(beat.marks_s["QRS_off"] + ST_AFTER_J_S)
     half = round(ST_HALF_S * beat.fs_hz)
+    if at + half >= beat.signal_mv.shape[1]:
+        return {lead: Measured(None, "mV", "the next beat begins within 60 ms of the J point") for lead in LEADS}
     levels_mv = beat.signal_mv[:, at - half : at + half + 1].mean(axis=1, dtype=float)
     return {lead: Measured(float(level_mv), "mV") for lead, level_mv in zip(LEADS, levels_mv, strict=True)}
 

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -18,21 +19,42 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 START_S = 120
 ROW_PX = 31
+SIZES = [(1280, 720), (1920, 1080)]
+
+# Streamlit keeps a figure, hidden, until its successor is drawn.
+SHEET = '[class*="st-key-sheet_"][data-stale="false"]'
 HEADER_PX = 33
+
+# Where the drawn paper's 1 mm lines stand on the screen, and the boxes of the lines drawn on it by their names; px.
+PAPER = """sheet => {
+    const box = element => (({ left, top, width, height }) => ({ left, top, width, height }))(element.getBoundingClientRect());
+    const lines = (axis, start, size) => [...sheet.querySelectorAll(`path.${axis}grid`)]
+        .map(line => box(line)[start] + box(line)[size] / 2).sort((a, b) => a - b);
+    const drawn = [...sheet.querySelectorAll('.scatterlayer .trace')].filter(trace => trace.querySelector('.js-line'));
+    return {
+        across: lines('x', 'left', 'width'),
+        down: lines('y', 'top', 'height'),
+        drawn: Object.fromEntries(drawn.map(trace => [trace.__data__[0].trace.name, box(trace.querySelector('.js-line'))])),
+    };
+}"""
 
 # Streamlit looks for its server below the page's own path first, and goes on when it is not there.
 LOOKS_FOR_SERVER = ("/_stcore/health", "/_stcore/host-config")
 
 
 @contextmanager
-def serving(data_dir: Path = DEMO_COHORT):
-    """The address of a dashboard that serves `data_dir` with the shipped model on a free port of 127.0.0.1."""
+def serving(data_dir: Path = DEMO_COHORT, state_dir: Path | None = None):
+    """The address of a dashboard that serves `data_dir` with the shipped model on a free port of 127.0.0.1.
+
+    What users make is kept in `state_dir`, else in a folder that goes with the server.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = ["-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.headless", "true"]
     environment = {key: value for key, value in os.environ.items() if key != "IMLE_MODEL"}
-    environment["IMLE_DATA_DIR"] = str(data_dir)
+    own_state = tempfile.TemporaryDirectory()
+    environment |= {"IMLE_DATA_DIR": str(data_dir), "IMLE_STATE_DIR": str(state_dir or own_state.name)}
     server = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
@@ -41,6 +63,7 @@ def serving(data_dir: Path = DEMO_COHORT):
     finally:
         server.terminate()
         server.wait(timeout=30)
+        own_state.cleanup()
 
 
 @contextmanager
@@ -61,6 +84,11 @@ def settled(page: Page) -> None:
             && [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot.querySelector('.main-svg'))"""
     )
     page.wait_for_timeout(400)
+
+
+def paper_on(page: Page) -> dict:
+    """The sheet's paper as drawn: `across` and `down`, the px of every 1 mm line; `drawn`, the box of each line by name."""
+    return page.locator(SHEET).evaluate(PAPER)
 
 
 def click_row(page: Page, row: int) -> None:
