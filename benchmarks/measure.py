@@ -25,9 +25,9 @@ import pandas as pd
 
 from imle import LEADS, Ecg, PtbXl
 from imle.assets import DEMO_COHORT
-from imle.ecg import resample
+from imle.ecg import InvalidEcg, resample
 from imle.measure import TITLES, Measurements, measure
-from imle.measure.beats import FS_HZ, INDEPENDENT, align_beats, find_beats
+from imle.measure.beats import FS_HZ, INDEPENDENT, align_beats, find_beats, quietly
 from imle.measure.delineation import WAVE_COLUMNS, waves_beat_by_beat
 from imle.ptbxl.catalogue import DATABASE
 from imle.simulate import FINDINGS, SimulatedEcg, simulate
@@ -158,8 +158,10 @@ def neurokit_intervals(ecg: Ecg) -> dict[str, float]:
     waves = waves_beat_by_beat(signal_mv[INDEPENDENT], beats.r_peaks) * 1000 / FS_HZ
     at = {name: waves[:, column] for column, name in enumerate(WAVE_COLUMNS)}
     pairs = {"pr": ("P_on", "QRS_on"), "qrs": ("QRS_on", "QRS_off"), "qt": ("QRS_on", "T_off")}
-    # pandas' median is NaN, without a warning, where a wave was found in no beat.
-    return {key: float(pd.Series(at[last] - at[first]).median()) for key, (first, last) in pairs.items()}
+    return {
+        key: float(quietly(lambda a=at[first], b=at[last]: np.nanmedian(b - a), np.nan))
+        for key, (first, last) in pairs.items()
+    }
 
 
 def print_availability(pool: ProcessPoolExecutor, data: PtbXl, records: int) -> pd.DataFrame:
@@ -177,7 +179,8 @@ def print_availability(pool: ProcessPoolExecutor, data: PtbXl, records: int) -> 
         f"{took_s:.0f} s in {pool._max_workers} processes; a record takes {times_ms.median():.0f} ms (median),", end=" "
     )
     print(f"{times_ms.quantile(0.95):.0f} ms (95 %), {times_ms.max():.0f} ms (longest). Exceptions: ", end="")
-    print(f"{measured.exception.notna().sum()} {Counter(measured.exception.dropna())}\n")
+    print(f"{measured.exception.notna().sum()} {Counter(measured.exception.dropna())}")
+    print(f"Refused as no 12-lead ECG: {measured.refused.dropna().to_dict()}\n")
     print("| | n/a | share | median | 5 to 95 % | reasons |\n|---|---|---|---|---|---|")
     for key in TITLES:
         print(availability_line(TITLES[key], measured[key], measured[f"{key}_reason"]))
@@ -194,15 +197,20 @@ def availability_line(title: str, values: pd.Series, reasons: pd.Series) -> str:
 
 
 def measured_row(job: tuple) -> dict:
-    """One record's values, NaN for n/a, with their reasons; the exception's name where there was one."""
+    """One record's values, NaN for n/a, with their reasons; why it was refused, or what was raised, where that was so."""
     ecg_id, signal_mv, fs_hz = job
     start_s = time.perf_counter()
     try:
-        found = measure(Ecg(signal_mv, fs_hz))
+        ecg = Ecg(signal_mv, fs_hz)
+    except InvalidEcg as refused:
+        nothing = {f"{key}_reason": "record refused" for key in (*TITLES, "st_mv")}
+        return {"ecg_id": ecg_id, "refused": str(refused)} | nothing
+    try:
+        found = measure(ecg)
     except Exception as error:  # none is expected; each would be counted
         return {"ecg_id": ecg_id, "exception": f"{type(error).__name__}: {error}"}
     took_ms = 1000 * (time.perf_counter() - start_s)
-    row = {"ecg_id": ecg_id, "exception": None, "took_ms": took_ms, "beats": len(found.r_peaks_s)}
+    row = {"ecg_id": ecg_id, "refused": None, "exception": None, "took_ms": took_ms, "beats": len(found.r_peaks_s)}
     for key, measured in found.values.items():
         row |= {key: _value(measured), f"{key}_reason": measured.reason}
     row |= {"st_mv": _value(found.st_mv["V2"]), "st_mv_reason": found.st_mv["V2"].reason}

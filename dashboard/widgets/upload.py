@@ -37,28 +37,31 @@ def uploaded():
             note(FORMATS)
             return None
     with line:
-        ecg = ecgs[0] if len(ecgs) == 1 else _choice(ecgs)
+        ecg = next(iter(ecgs.values())) if len(ecgs) == 1 else ecgs[_choice(list(ecgs))]
         st.markdown(f"**{plain(_about(ecg))}**", width="content")
         return ecg, actions(link=False)
 
 
-def _read(files) -> list[Ecg]:
-    """The ECGs in the files; each file that is none gets its sentence, each fact that is missing its field."""
+def _read(files) -> dict[str, Ecg]:
+    """The ECGs by file; each file that is none gets its sentence, each fact that is missing its field."""
     if not files:
-        return []
+        return {}
     key = tuple(file.file_id for file in files), _hints_given()
     if st.session_state.get("upload_read", (None,))[0] != key:
         results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
         st.session_state["upload_read"] = (key, results)
-    results = st.session_state["upload_read"][1].values()
-    unsaid = {fact for result in results if isinstance(result, MissingFacts) for fact in result.facts}
+    results = st.session_state["upload_read"][1]
+    unsaid = {fact for result in results.values() if isinstance(result, MissingFacts) for fact in result.facts}
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
         refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
-    for result in results:
-        if isinstance(result, Refusal):
+    for result in results.values():
+        if isinstance(result, MissingFacts):
+            facts = " or ".join(FACTS[fact] for fact in result.facts)
+            refuse(f"file {result.path.name} does not state its {facts}; give it below")
+        elif isinstance(result, Refusal):
             refuse(f"file {result.path.name}: {result.reason}")
     _ask(unsaid | {fact for fact in FACTS if st.session_state.get(f"given_{fact}")})
-    return [result for result in results if isinstance(result, Ecg)]
+    return {name: result for name, result in results.items() if isinstance(result, Ecg)}
 
 
 def _ask(facts: set[str]) -> None:
@@ -82,12 +85,9 @@ def _hints() -> Hints:
     return Hints(fs_hz, unit, tuple(leads.replace(",", " ").split()) or None)
 
 
-def _choice(ecgs: list[Ecg]) -> Ecg:
-    number = st.selectbox(
-        "ECG", range(len(ecgs)), format_func=lambda i: ecgs[i].id or f"ECG {i + 1}", key="upload_choice",
-        label_visibility="collapsed", width=200,
-    )  # fmt: skip
-    return ecgs[number]
+def _choice(names: list[str]) -> str:
+    """Which of the ECGs to read; called by their files, since two devices may have given one name to both."""
+    return st.selectbox("ECG", names, key="upload_choice", label_visibility="collapsed", width=200, filter_mode=None)
 
 
 def _about(ecg: Ecg) -> str:

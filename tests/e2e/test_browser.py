@@ -1,18 +1,16 @@
 """The dashboard as a user meets it: a real server, a headless Chromium, the demo cohort and the shipped model."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import expect
-from running import browsing, click_row, errors_of, serving, settled
+from running import SHEET, SIZES, click_row, errors_of, paper_on, settled
 
 from imle.attention import LEVELS
 
 pytestmark = pytest.mark.e2e
 
-# Streamlit keeps a figure, hidden, until its successor is drawn.
-SHEET = '[class*="st-key-sheet_"][data-stale="false"]'
-SIZES = [(1280, 720), (1920, 1080)]
 
 # The values of the heatmap that is drawn, and its legend's title.
 DRAWN = """sheet => {
@@ -26,29 +24,14 @@ DRAWN = """sheet => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def address():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    errors = errors_of(page)
-    yield page
-    page.close()
-    assert errors == []
-
-
 def count(page) -> int:
     return int(page.locator(".st-key-records_count strong").inner_text().replace(",", ""))
+
+
+def choose(page, menu: str, option: str) -> None:
+    """Pick an option of one of the menus above the sheet, by their names on the page."""
+    page.get_by_role("combobox", name=menu, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
 
 
 def drawn_on(page) -> dict:
@@ -65,9 +48,12 @@ def test_filter_select_and_see_the_heatmap_change_with_its_level(page, address):
     click_row(page, 0)
     settled(page)
     expect(page.locator(".st-key-record_bar")).to_contain_text(re.compile(r"1 of \d+ · MI"))
+    page.get_by_role("button", name="Reveal model").click()
+    expect(page.locator(".st-key-opinions")).to_be_visible()
+    settled(page)
     drawn = {}
     for level in LEVELS:
-        page.get_by_role("radio", name=level).click()
+        choose(page, "Attention level", level.capitalize())
         expect(page.locator(SHEET)).to_contain_text(f"{level} attention")
         settled(page)
         drawn[level] = drawn_on(page)
@@ -77,11 +63,11 @@ def test_filter_select_and_see_the_heatmap_change_with_its_level(page, address):
 
 
 def test_a_deep_link_shows_its_record_and_level(page, address):
-    page.goto(f"{address}/explain?record=7&level=rhythm&layout=12x1")
+    page.goto(f"{address}/explain?record=7&reveal=yes&level=rhythm&layout=12x1")
     settled(page)
     assert page.get_by_test_id("stNumberInputField").input_value() == "7"
     assert drawn_on(page)["title"].startswith("rhythm attention")
-    expect(page.get_by_role("radio", name="12x1")).to_be_checked()
+    expect(page.get_by_role("combobox", name="Layout")).to_have_text("12×1")
     assert "record=7" in page.url and "level=rhythm" in page.url
 
 
@@ -116,7 +102,9 @@ def test_level_and_filters_outlive_a_change_of_page(page, address):
     listed = count(page)
     click_row(page, 1)
     settled(page)
-    page.get_by_role("radio", name="beat").click()
+    page.get_by_role("button", name="Reveal model").click()
+    expect(page.locator(".st-key-opinions")).to_be_visible()
+    choose(page, "Attention level", "Beat")
     page.wait_for_url("**level=beat**")
     settled(page)
     page.get_by_role("link", name="Records").click()
@@ -140,9 +128,52 @@ def test_a_row_opens_its_own_record_after_the_table_was_sorted(page, address):
     assert page.get_by_test_id("stNumberInputField").input_value() == "60"
 
 
+@pytest.mark.parametrize(("width", "height"), [*SIZES, (1000, 800)])
+def test_one_millivolt_is_ten_squares_and_one_second_25_at_every_window_size(page, address, width, height):
+    """Measured on the picture itself: a trace that is stretched against its grid gives wrong intervals and voltages."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{address}/explain?record=2")
+    settled(page)
+    paper = paper_on(page)
+    across_px, down_px = ((lines[-1] - lines[0]) / (len(lines) - 1) for lines in (paper["across"], paper["down"]))
+    assert across_px == pytest.approx(down_px, rel=1e-3)
+    for lines in (paper["across"], paper["down"]):
+        assert [after - before for before, after in pairwise(lines)] == pytest.approx(
+            [across_px] * (len(lines) - 1), abs=0.02
+        )
+    assert paper["drawn"]["1 mV"]["height"] / across_px == pytest.approx(10, abs=0.01)
+    strip_s = 10 - 1 / 500  # its first sample to its last
+    assert paper["drawn"]["II"]["width"] / across_px == pytest.approx(25 * strip_s, abs=0.05)
+
+
+def test_the_pointer_tells_lead_time_voltage_and_value(page, address):
+    """In the strip's middle, 5 s after its start; the value is that of the heatmap under the pointer."""
+    page.goto(f"{address}/explain?record=2&reveal=yes")
+    settled(page)
+    strip = paper_on(page)["drawn"]["II"]
+    page.mouse.move(strip["left"] + strip["width"] / 2 + 1, strip["top"] + strip["height"] / 2)
+    words = page.locator(f"{SHEET} .hoverlayer .hovertext").text_content
+    expect(page.locator(f"{SHEET} .hoverlayer .hovertext")).to_be_visible()
+    lead, seconds, mv, value = re.match(
+        r"(\w+)\s+(\d+\.\d+) s(−?-?\d\.\d+) mVcombined attention (\d\.\d+) of maximum", words()
+    ).groups()
+    assert lead == "II" and float(seconds) == pytest.approx(5, abs=0.02)
+    assert abs(float(mv.replace("−", "-"))) < 1 and 0 <= float(value) <= 1
+
+
+@pytest.mark.parametrize("overlay", ["band", "trace"])
+def test_the_legend_stands_under_the_sheet_with_its_numbers(page, address, overlay):
+    """A colour without a number says nothing."""
+    page.goto(f"{address}/explain?record=2&reveal=yes&overlay={overlay}")
+    settled(page)
+    legend = page.locator(f"{SHEET} .colorbar")
+    assert legend.locator(".cbaxis text").all_text_contents() == ["0", "0.25", "0.5", "0.75", "1"]
+    expect(legend).to_contain_text("combined attention, share of the record's maximum")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), SIZES)
-@pytest.mark.parametrize("path", ["/", "/explain?record=2", "/explain?record=2&layout=12x1"])
+@pytest.mark.parametrize("path", ["/", "/explain?record=2&reveal=yes", "/explain?record=2&layout=12x1", "/upload"])
 def test_nothing_scrolls_sideways_and_the_sheet_is_seen_whole(browser, address, path, width, height, scheme):
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
     errors = errors_of(page)

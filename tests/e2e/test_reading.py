@@ -5,11 +5,10 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from running import browsing, errors_of, serving, settled
+from running import SHEET, settled
 
 pytestmark = pytest.mark.e2e
 
-SHEET = '[class*="st-key-sheet_"][data-stale="false"]'
 DRAWN = """sheet => {
     const plot = sheet.querySelector('.js-plotly-plot');
     const bar = plot.layout.coloraxis?.colorbar;
@@ -47,33 +46,8 @@ LOW_CONTRAST = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def address():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    errors = errors_of(page)
-    yield page
-    page.close()
-    assert errors == []
-
-
 def drawn_on(page) -> dict:
     return page.locator(SHEET).evaluate(DRAWN)
-
-
-def chosen(page, key: str) -> str:
-    return page.locator(f".st-key-{key} [data-baseweb='select'], .st-key-{key} [role='combobox']").first.inner_text()
 
 
 def test_the_sheet_shows_first_and_reveal_is_remembered_on_the_next_record(page, address):
@@ -113,7 +87,7 @@ def test_every_choice_has_its_key(page, address):
 
 
 def test_a_link_restores_the_whole_screen(page, address, browser):
-    query = "record=7&reveal=yes&layout=6x2&speed=50&gain=5&filter=40hz&overlay=trace&level=rhythm&opacity=40"
+    query = "record=7&reveal=yes&layout=6x2&speed=50&gain=5&filter=40hz&overlay=trace&level=rhythm&opacity=45"
     page.goto(f"{address}/explain?{query}")
     settled(page)
     text = page.locator(SHEET).inner_text() + page.locator(SHEET).evaluate("sheet => sheet.textContent")

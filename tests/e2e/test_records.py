@@ -5,7 +5,7 @@ import re
 import pytest
 from made_up import write_long_ptbxl
 from playwright.sync_api import expect
-from running import HEADER_PX, browsing, click_row, errors_of, serving, settled
+from running import HEADER_PX, click_row, errors_of, serving, settled
 
 from imle.assets import DEMO_COHORT
 from imle.evaluation.cohort_predictions import RESULT, read_predictions
@@ -36,12 +36,6 @@ def long_address(tmp_path_factory, tiny_ptbxl):
     write_long_ptbxl(root, tiny_ptbxl, N_PTBXL)
     with serving(root) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

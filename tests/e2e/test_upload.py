@@ -109,6 +109,8 @@ def test_an_uploaded_sheet_is_seen_whole_with_its_measurements(page, upload, sch
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         settled(page)
-        assert not page.evaluate("document.querySelector('.stMain').scrollWidth > document.querySelector('.stMain').clientWidth")
+        assert not page.evaluate(
+            "document.querySelector('.stMain').scrollWidth > document.querySelector('.stMain').clientWidth"
+        )
         line = page.locator(".measurements").last.bounding_box()
         assert line["y"] + line["height"] <= height
