@@ -63,7 +63,7 @@ def named_leads(names: Sequence[str], hints: Hints) -> dict[str, int]:
 def shown(said) -> str:
     """What a file says, fit for a sentence: what cannot be printed left out, and cut to the length of a name."""
     printable = "".join(letter for letter in str(said or "") if letter.isprintable())
-    return printable[:LONGEST_NAME].strip().rstrip(",;:.(") or "?"
+    return printable[:LONGEST_NAME].lstrip().rstrip(" ,;:.(") or "?"
 
 
 def _listed(names: Sequence[str | None]) -> str:
