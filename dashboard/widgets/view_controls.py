@@ -22,6 +22,7 @@ MENUS = {
     "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
     "opacity": OPACITIES,
 }  # fmt: skip
+OF_THE_OVERLAY = ("overlay", "level", "opacity")
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
 LEVEL_HELP = "  \n".join(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS)
@@ -45,8 +46,9 @@ class View:
 def view_controls() -> View:
     """Draw the controls in one line."""
     chosen = _choices()
-    st.session_state.update(chosen)
     revealed = is_revealed()
+    # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
+    st.session_state.update({key: value for key, value in chosen.items() if revealed or key not in OF_THE_OVERLAY})
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
         _menu("Layout", "layout", 122)
         _menu("Paper speed", "speed", 106)
