@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
-from running import browsing, serving, settled
+from running import browsing, serving, settled  # noqa: E402
 
-from imle.assets import DEMO_COHORT
+from imle.assets import DEMO_COHORT  # noqa: E402
 
 CLICK_AND_WAIT = """async () => {
     const drawn = () => {

@@ -1,7 +1,5 @@
 """Upload: an ECG from any device, read in the same way as the records of the data set."""
 
-import streamlit as st
-
 from dashboard.subject import subject_of_upload
 from dashboard.widgets.reading import reading
 from dashboard.widgets.upload import uploaded

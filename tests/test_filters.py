@@ -38,7 +38,8 @@ def test_the_middle_of_the_ecg_passes_unchanged(name, fs_hz):
 
 @pytest.mark.parametrize("fs_hz", [100, 250, 500, 1000])
 @pytest.mark.parametrize(
-    ("name", "removed_hz", "kept_hz"), [("baseline", 0.15, 1.5), ("mains", 50, 45), ("mains", 50, 40), ("40hz", 110, 20)]
+    ("name", "removed_hz", "kept_hz"),
+    [("baseline", 0.15, 1.5), ("mains", 50, 45), ("mains", 50, 40), ("40hz", 110, 20)],
 )
 def test_each_filter_takes_off_its_own_and_no_more(name, removed_hz, kept_hz, fs_hz):
     """A filter that is named on the sheet and does nothing, or more than it says, misleads the reader."""

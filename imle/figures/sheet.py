@@ -236,7 +236,12 @@ def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: The
 def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool) -> dict:
     """The paper, what stands under it, and what a page must know of it."""
     layout = paper_layout(sheet, theme, with_legend)
-    layout["xaxis"] |= {"range": [0, sheet.view_mm], "minallowed": 0, "maxallowed": sheet.width_mm, "constraintoward": "left"}
+    layout["xaxis"] |= {
+        "range": [0, sheet.view_mm],
+        "minallowed": 0,
+        "maxallowed": sheet.width_mm,
+        "constraintoward": "left",
+    }
     layout["yaxis"] |= {"minallowed": 0, "maxallowed": sheet.height_mm}
     parts = sheet.scale_parts(ecg) + ([MORE] if sheet.view_mm < sheet.width_mm else [])
     text = in_lines(parts, FOOT_CHARACTERS_WITH_LEGEND if with_legend else FOOT_CHARACTERS)
