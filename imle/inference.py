@@ -61,8 +61,13 @@ class Predictor:
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        attention = Attention(*(outputs[key] for key in ("beat", "rhythm", "channel"))) if "beat" in outputs else None
-        return Prediction(1 / (1 + np.exp(-outputs["logits"])), attention)
+        return Prediction(1 / (1 + np.exp(-outputs["logits"])), self._attention(outputs))
+
+    def _attention(self, outputs: dict[str, np.ndarray]) -> Attention | None:
+        if "channel" not in outputs:
+            return None
+        levels = [outputs[level] for level in ("beat", "rhythm", "channel")]
+        return Attention(*levels, labels=self.labels if outputs["channel"].ndim == 3 else ())
 
     def predict(self, signals_mv: np.ndarray) -> np.ndarray:
         """(n, 12, 1000) mV -> (n, labels) probabilities."""
