@@ -27,8 +27,9 @@ class Statement:
 class Subject:
     """What a page gives to be read.
 
-    ecg: for the eye; None where it could not be read. measure, explain: what to call for its measurements and for the model's opinion, when they are
-    wanted. statements, report: what cardiologists wrote; None where it came without. validated: whether one confirmed it.
+    ecg: for the eye; None where it could not be read. measure, explain: what to call for its measurements and for the
+    model's opinion, when they are wanted. statements, report: what cardiologists wrote; None where it came without.
+    validated: whether one confirmed it.
     """
 
     ecg: Ecg | None

@@ -24,6 +24,7 @@ from imle.leads import LEADS
 
 ON_PAPER = {
     "3x4+II": ["I aVR V1 V4", "II aVL V2 V5", "III aVF V3 V6", "II"],
+    "3x4": ["I aVR V1 V4", "II aVL V2 V5", "III aVF V3 V6"],
     "6x2": ["I V1", "II V2", "III V3", "aVR V4", "aVL V5", "aVF V6"],
     "12x1": list(LEADS),
 }
@@ -122,7 +123,7 @@ def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_h
     assert np.ptp(pulse.y[one]) == pytest.approx(gain_mm_mv)
     assert pulse.x[3] - pulse.x[2] == pytest.approx(0.2 * speed_mm_s)
     foot = figure.layout.annotations[0].text
-    assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · {fs_hz} Hz"
+    assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz"
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -268,7 +269,7 @@ def test_a_lead_off_zero_is_drawn_in_its_row():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of 3x4+II, 6x2, 12x1"),
+        ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of 3x4+II, 3x4, 6x2, 12x1"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
         ({"gain_mm_mv": 0}, "25 mm/s and 0 mm/mV cannot be drawn; both must be above 0"),
         ({"heatmap": np.ones((12, 5000))}, r"the heatmap has shape (12, 5000); (12, 1000) at 100 Hz is needed"),
