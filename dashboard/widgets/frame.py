@@ -23,10 +23,13 @@ def style() -> None:
 
 
 def sidebar() -> None:
-    """Data set, model and engine, a line each, whatever of them there is."""
-    with st.sidebar.container(gap="xxsmall"):
-        for word, value in [*_data_lines(), *_model_lines()]:
-            st.markdown(f":small[:gray[{word}] {plain(value)}]")
+    """Data set, model and engine, a line each, whatever of them there is; a choice where there are several models."""
+    with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
+        _lines(_data_lines())
+        models = state.models()
+        if len(models) > 1:
+            st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None)
+        _lines(_model_lines())
         note(USE)
 
 
@@ -50,6 +53,11 @@ def refuse(error: Refusal | str) -> None:
     """One sentence, spelt as a sentence, that says what is wrong and what would be right."""
     sentence = str(error).strip()
     st.warning(plain(sentence[:1].upper() + sentence[1:]) + ("" if sentence.endswith((".", "!", "?")) else "."))
+
+
+def _lines(lines: list[tuple[str, str]]) -> None:
+    for word, value in lines:
+        st.markdown(f":small[:gray[{word}] {plain(value)}]")
 
 
 def _data_lines() -> list[tuple[str, str]]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard import state
 from imle.attention import LEVELS
 from imle.figures.levels import LEVEL_MEANINGS
 from imle.filters import DISPLAY_FILTERS
+from imle.labels import LABELS
 
 MEDIAN = "median"
 # The choices, the first being the default, with how each is shown.
@@ -18,19 +20,25 @@ GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
 OVERLAYS = {"band": "Overlay band", "trace": "Overlay trace", "off": "Overlay off"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
 OPACITIES = {str(percent): f"Opacity {percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
+LEADING = "leading"
+WHOSE = {LEADING: "to leading label", **{label: f"to {label}" for label in LABELS}}
 MENUS = {
     "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
-    "opacity": OPACITIES,
+    "label": WHOSE, "opacity": OPACITIES,
 }  # fmt: skip
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
 LEVEL_HELP = "  \n".join(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS)
+LABEL_HELP = "This model looks for each label apart. The leading label is the one furthest above its threshold."
 OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself coloured  \n**off**: the ECG alone"
 
 
 @dataclass(frozen=True)
 class View:
-    """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen."""
+    """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen.
+
+    label: whose attention is shown, where each label has its own; None for that of the leading label.
+    """
 
     revealed: bool
     layout: str
@@ -39,6 +47,7 @@ class View:
     filters: tuple[str, ...]
     overlay: str
     level: str
+    label: str | None
     opacity: float
 
 
@@ -58,6 +67,8 @@ def view_controls() -> View:
         if revealed:
             _menu("Overlay", "overlay", 124, OVERLAY_HELP)
             _menu("Attention level", "level", 112, LEVEL_HELP)
+            if state.attended_labels():
+                _menu("Attention to", "label", 118, LABEL_HELP)
             _menu("Opacity of the overlay", "opacity", 126)
     _shortcuts(revealed)
     _remember(chosen)
@@ -69,6 +80,7 @@ def view_controls() -> View:
         filters=tuple(chosen["filter"]),
         overlay=chosen["overlay"],
         level=chosen["level"],
+        label=None if chosen["label"] == LEADING else chosen["label"],
         opacity=int(chosen["opacity"]) / 100,
     )
 
