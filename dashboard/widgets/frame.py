@@ -26,10 +26,7 @@ def sidebar() -> None:
     """Data set, model and engine, a line each, whatever of them there is; a choice where there are several models."""
     with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
         _lines(_data_lines())
-        models = state.models()
-        if len(models) > 1:
-            st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None)
-        _lines(_model_lines())
+        _model()
         note(USE)
 
 
@@ -68,9 +65,18 @@ def _data_lines() -> list[tuple[str, str]]:
     return [("Data set", data.title), ("Records", f"{len(data):,}{' simulated' if data.simulated else ''}")]
 
 
-def _model_lines() -> list[tuple[str, str]]:
+def _model() -> None:
+    """Its name, or a choice where there are several, and the engine it runs on."""
+    models = state.models()
+    if len(models) > 1:
+        st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=_last_part)
     try:
         name, _, engine = state.model_card()
     except Refusal:
-        return [("Model", "none")]
-    return [("Model", name), ("Engine", engine)]
+        _lines([("Model", "none")])
+        return
+    _lines([("Engine", engine)] if len(models) > 1 else [("Model", name), ("Engine", engine)])
+
+
+def _last_part(model: str) -> str:
+    return Path(model).name

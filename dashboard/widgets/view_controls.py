@@ -17,11 +17,11 @@ MEDIAN = "median"
 LAYOUTS = {"3x4+II": "3×4 + II", "3x4": "3×4", "6x2": "6×2", "12x1": "12×1", MEDIAN: "Median beats"}
 SPEEDS_MM_S = {"25": "25 mm/s", "12.5": "12.5 mm/s", "50": "50 mm/s"}
 GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
-OVERLAYS = {"band": "Overlay band", "trace": "Overlay trace", "off": "Overlay off"}
+OVERLAYS = {"band": "Band", "trace": "Trace", "off": "Hidden"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
-OPACITIES = {str(percent): f"Opacity {percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
+OPACITIES = {str(percent): f"{percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
 LEADING = "leading"
-WHOSE = {LEADING: "to leading label", **{label: f"to {label}" for label in LABELS}}
+WHOSE = {LEADING: "to leading", **{label: f"to {label}" for label in LABELS}}
 MENUS = {
     "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
     "label": WHOSE, "opacity": OPACITIES,
@@ -57,19 +57,19 @@ def view_controls() -> View:
     st.session_state.update(chosen)
     revealed = is_revealed()
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
-        _menu("Layout", "layout", 122)
-        _menu("Paper speed", "speed", 106)
-        _menu("Gain", "gain", 112)
+        _menu("Layout", "layout", 116)
+        _menu("Paper speed", "speed", 104)
+        _menu("Gain", "gain", 108)
         st.pills(
             "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
             format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
         )  # fmt: skip
         if revealed:
-            _menu("Overlay", "overlay", 124, OVERLAY_HELP)
-            _menu("Attention level", "level", 112, LEVEL_HELP)
+            _menu("Overlay", "overlay", 88, OVERLAY_HELP)
+            _menu("Attention level", "level", 110, LEVEL_HELP)
             if state.attended_labels():
-                _menu("Attention to", "label", 118, LABEL_HELP)
-            _menu("Opacity of the overlay", "opacity", 126)
+                _menu("Attention to", "label", 104, LABEL_HELP)
+            _menu("Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
     _shortcuts(revealed)
     _remember(chosen)
     return View(
