@@ -19,13 +19,14 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
-from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder
+from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.measure import Measurements, measure
 from imle.model_folder import CARD_FILE, KERAS_FILE, Card, read_card
 from imle.ptbxl.catalogue import DATABASE
 from imle.state_folder import state_folder
 
 PTBXL_FOLDER = Path("data/ptbxl")
+DEFAULT_MODEL = "imle_net"
 FILTER_KEYS = tuple(field.name for field in fields(Filters))
 ORDER_KEYS = ("sort", "reverse")
 EYE_RATES_HZ = (500, 100)
@@ -42,8 +43,14 @@ def data_root() -> Path:
 
 
 def model_name() -> str:
-    """IMLE_MODEL (a shipped model's name or a model folder), else imle_net."""
-    return os.environ.get("IMLE_MODEL", "imle_net")
+    """The model chosen in this session, else IMLE_MODEL (a shipped model's name or a model folder), else imle_net."""
+    return st.session_state.get("model") or os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
+
+
+def models() -> list[str]:
+    """What can be chosen as the model: the usual one first, then those shipped."""
+    usual = os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
+    return [usual, *(name for name in shipped_models() if name != usual)]
 
 
 def cohort() -> Cohort:
@@ -62,6 +69,14 @@ def predictor() -> Predictor:
     """The model, loaded once for all sessions. NotAModel where there is none."""
     folder = model_folder(model_name())
     return _predictor(str(folder), default_engine(), _changed(folder / CARD_FILE))
+
+
+def attended_labels() -> tuple[str, ...]:
+    """The labels that have attention of their own in the model in use; none without a model that can be loaded."""
+    try:
+        return predictor().attended_labels
+    except Refusal:
+        return ()
 
 
 def explanation(record: int) -> Explanation:

@@ -15,7 +15,7 @@ from imle.attention import Attention
 from imle.ecg import MODEL_SAMPLES, InvalidEcg
 from imle.errors import BadChoice
 from imle.leads import LEADS
-from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
+from imle.model_folder import CARD_FILE, KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
 
 # Records that go through an engine at once: the activations of eight stay in the processor's cache.
@@ -28,6 +28,9 @@ ENGINES = {
     "keras": "Keras float32",
 }
 
+# Of the channel attention (n, labels, 12) where each label has its own.
+AXES_BY_LABEL = 3
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -37,22 +40,31 @@ class Prediction:
     attention: Attention | None
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network on its engine: `forward` takes (n, 12, 1000) standardised; `outputs` are their numbers of axes by name."""
+
+    forward: Callable[[np.ndarray], dict[str, np.ndarray]]
+    outputs: dict[str, int]
+
+
 class Predictor:
     """A model ready to answer. Thread-safe.
 
     name, labels, thresholds (a probability a label), fs_hz (of the signals it takes), engine (as named to the user),
-    card (everything else that is known of it).
+    attended_labels (those with attention of their own; none where all share one), card (all else that is known of it).
     """
 
     fs_hz = 100
 
-    def __init__(self, name: str, card: Card, engine: str, forward: Callable[[np.ndarray], dict[str, np.ndarray]]):
+    def __init__(self, name: str, card: Card, engine: str, network: Network):
         self.name = name
         self.card = card
         self.engine = engine
         self.labels = card.labels
         self.thresholds = {label: card.thresholds.get(label, 0.5) for label in card.labels}
-        self._forward = forward
+        self.attended_labels = self.labels if network.outputs.get("channel") == AXES_BY_LABEL else ()
+        self._forward = network.forward
         self._lock = threading.Lock()
 
     def run(self, signals_mv: np.ndarray) -> Prediction:
@@ -61,8 +73,13 @@ class Predictor:
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        attention = Attention(*(outputs[key] for key in ("beat", "rhythm", "channel"))) if "beat" in outputs else None
-        return Prediction(1 / (1 + np.exp(-outputs["logits"])), attention)
+        return Prediction(1 / (1 + np.exp(-outputs["logits"])), self._attention(outputs))
+
+    def _attention(self, outputs: dict[str, np.ndarray]) -> Attention | None:
+        if "channel" not in outputs:
+            return None
+        levels = [outputs[level] for level in ("beat", "rhythm", "channel")]
+        return Attention(*levels, labels=self.attended_labels)
 
     def predict(self, signals_mv: np.ndarray) -> np.ndarray:
         """(n, 12, 1000) mV -> (n, labels) probabilities."""
@@ -93,8 +110,8 @@ def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
     folder = model_folder(name_or_path)
     card = read_card(folder)
     engine = engine or default_engine()
-    forward = _keras_forward(folder) if engine == "keras" else _openvino_forward(folder, engine)
-    return Predictor(folder.name, card, ENGINES[engine], forward)
+    network = _keras_network(folder) if engine == "keras" else _openvino_network(folder, engine)
+    return Predictor(folder.name, card, ENGINES[engine], network)
 
 
 def model_folder(name_or_path) -> Path:
@@ -105,10 +122,13 @@ def model_folder(name_or_path) -> Path:
         return path.resolve()
     if shipped.is_dir() and path.name == str(name_or_path):
         return shipped
-    known = sorted(folder.name for folder in WEIGHTS.glob("*") if folder.is_dir())
-    raise NotAModel(
-        f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({', '.join(known) or 'none shipped'})"
-    )
+    known = ", ".join(shipped_models()) or "none shipped"
+    raise NotAModel(f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({known})")
+
+
+def shipped_models() -> list[str]:
+    """The names of the models that come with the package, sorted."""
+    return sorted(path.parent.name for path in WEIGHTS.glob(f"*/{CARD_FILE}"))
 
 
 def export_openvino(folder) -> Path:
@@ -127,7 +147,7 @@ def export_openvino(folder) -> Path:
     return path
 
 
-def _openvino_forward(folder: Path, engine: str) -> Callable:
+def _openvino_network(folder: Path, engine: str) -> Network:
     import openvino as ov
 
     path = folder / OPENVINO_FILE
@@ -151,16 +171,17 @@ def _openvino_forward(folder: Path, engine: str) -> Callable:
         answers = compiled(signals)
         return {name: np.array(answers[index], np.float32) for index, name in enumerate(names)}
 
-    return forward
+    axes = [len(output.partial_shape) for output in compiled.outputs]
+    return Network(forward, dict(zip(names, axes, strict=True)))
 
 
-def _keras_forward(folder: Path) -> Callable:
+def _keras_network(folder: Path) -> Network:
     model = load_keras(folder)
 
     def forward(signals: np.ndarray) -> dict[str, np.ndarray]:
         return {key: np.asarray(value, np.float32) for key, value in model.predict_on_batch(signals).items()}
 
-    return forward
+    return Network(forward, {key: len(output.shape) for key, output in model.output.items()})
 
 
 def _checked(signals_mv: np.ndarray) -> np.ndarray:

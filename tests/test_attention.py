@@ -4,12 +4,49 @@ import numpy as np
 import pytest
 
 from imle.attention import LEVELS, Attention, spread_positions
+from imle.errors import BadChoice
 
 
 def random_attention(seed: int = 0, n: int = 2) -> Attention:
     rng = np.random.default_rng(seed)
     beat, rhythm, channel = (rng.random(shape, np.float32) for shape in ((n, 12, 20, 13), (n, 12, 20), (n, 12)))
     return Attention(*(part / part.sum(-1, keepdims=True) for part in (beat, rhythm, channel)))
+
+
+def by_label(seed: int = 2) -> Attention:
+    """Of two records and three labels, with positions that divide their windows evenly."""
+    rng = np.random.default_rng(seed)
+    shapes = (2, 3, 12, 25, 5), (2, 3, 12, 25), (2, 3, 12)
+    parts = [part / part.sum(-1, keepdims=True) for part in (rng.random(shape, np.float32) for shape in shapes)]
+    return Attention(*parts, labels=("ASMI", "IMI", "NORM"))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_label_s_heatmap_is_that_of_its_own_attention(level):
+    """Another label's heatmap under this one's name would explain the wrong diagnosis."""
+    attention = by_label()
+    alone = Attention(attention.beat[:, 1], attention.rhythm[:, 1], attention.channel[:, 1])
+    heatmap = attention.heatmap(level, 1, label="IMI")
+    assert heatmap.shape == (12, 1000)
+    np.testing.assert_array_equal(heatmap, alone.heatmap(level, 1))
+    assert (heatmap != attention.heatmap(level, 1, label="ASMI")).any()
+
+
+def test_even_positions_lie_at_the_middle_of_their_cells():
+    """A cell's weight drawn at its edge would shift the heatmap by half a cell, 40 ms, against the QRS complex."""
+    attention = by_label().of("NORM")
+    for cell in (3, 62):
+        peak = np.zeros((1, 12, 25, 5), np.float32)
+        peak[0, :, cell // 5, cell % 5] = 1
+        drawn = Attention(peak, attention.rhythm[:1], attention.channel[:1]).heatmap("beat", 0)[0]
+        assert np.average(np.arange(1000), weights=drawn) == pytest.approx(8 * cell + 3.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("label", [None, "MI"])
+def test_a_label_that_is_missing_or_unknown_is_refused_in_one_sentence(label):
+    """A first label taken in silence would be read as that of the diagnosis."""
+    with pytest.raises(BadChoice, match=r"attention differs by label; name one of ASMI, IMI, NORM$"):
+        by_label().heatmap("beat", 0, label=label)
 
 
 @pytest.mark.parametrize("level", LEVELS)

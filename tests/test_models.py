@@ -24,7 +24,10 @@ PUBLISHED_PARAMETERS = {
     "ecgnet": {"trainable": 1_031_949},
     "resnet101": {"trainable": 156_889_221},
 }
-ATTENTION = {"imle_net": {"beat": (12, 20, 13), "rhythm": (12, 20), "channel": (12,)}}
+ATTENTION = {
+    "imle_net": {"beat": (12, 20, 13), "rhythm": (12, 20), "channel": (12,)},
+    "imle_net_plus": {"beat": (5, 12, 25, 5), "rhythm": (5, 12, 25), "channel": (5, 12)},
+}
 
 # What is tested at less than full size, in the same structure: 157 million weights take minutes to save and to train.
 REDUCED = {"resnet101": {"blocks": (2, 1, 2, 1), "filters": 8}}
@@ -79,6 +82,27 @@ def test_full_size_network_has_its_outputs_and_parameters(name, signals):
     counts = {"all": model.count_params(), "trainable": trainable}
     published = PUBLISHED_PARAMETERS.get(name, {})
     assert {how: counts[how] for how in published} == published
+
+
+@pytest.mark.parametrize("name", ATTENTION)
+def test_attention_is_shares(name, signals):
+    """Weights that do not sum to 1 over their last axis could not be read as shares."""
+    answers = answer(perturbed(name), signals)
+    for level in ATTENTION[name]:
+        assert (answers[level] >= 0).all(), level
+        np.testing.assert_allclose(answers[level].sum(-1), 1, atol=1e-5, err_msg=level)
+
+
+def test_plus_weighs_each_lead_by_itself():
+    """A lead's vector that held other leads would make its weight say nothing about that lead."""
+    model = perturbed("imle_net_plus")
+    vectors = keras.Model(model.input, model.get_layer("time_att").output[0])
+    x = np.random.default_rng(5).standard_normal((1, 12, 1000)).astype(np.float32)
+    changed = x.copy()
+    changed[0, 4] += 1
+    before, after = (keras.ops.convert_to_numpy(vectors(signal, training=False)) for signal in (x, changed))
+    moved = np.abs(after - before).max(axis=(0, 1, 3))
+    assert moved[4] > 1e-3 and (np.delete(moved, 4) == 0).all()
 
 
 @pytest.mark.parametrize("name", names())

@@ -23,10 +23,10 @@ def style() -> None:
 
 
 def sidebar() -> None:
-    """Data set, model and engine, a line each, whatever of them there is."""
-    with st.sidebar.container(gap="xxsmall"):
-        for word, value in [*_data_lines(), *_model_lines()]:
-            st.markdown(f":small[:gray[{word}] {plain(value)}]")
+    """Data set, model and engine, a line each, whatever of them there is; a choice where there are several models."""
+    with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
+        _lines(_data_lines())
+        _model()
         note(USE)
 
 
@@ -52,6 +52,11 @@ def refuse(error: Refusal | str) -> None:
     st.warning(plain(sentence[:1].upper() + sentence[1:]) + ("" if sentence.endswith((".", "!", "?")) else "."))
 
 
+def _lines(lines: list[tuple[str, str]]) -> None:
+    for word, value in lines:
+        st.markdown(f":small[:gray[{word}] {plain(value)}]")
+
+
 def _data_lines() -> list[tuple[str, str]]:
     try:
         data = state.cohort().data
@@ -60,9 +65,18 @@ def _data_lines() -> list[tuple[str, str]]:
     return [("Data set", data.title), ("Records", f"{len(data):,}{' simulated' if data.simulated else ''}")]
 
 
-def _model_lines() -> list[tuple[str, str]]:
+def _model() -> None:
+    """Its name, or a choice where there are several, and the engine it runs on."""
+    models = state.models()
+    if len(models) > 1:
+        st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=_last_part)
     try:
         name, _, engine = state.model_card()
     except Refusal:
-        return [("Model", "none")]
-    return [("Model", name), ("Engine", engine)]
+        _lines([("Model", "none")])
+        return
+    _lines([("Engine", engine)] if len(models) > 1 else [("Model", name), ("Engine", engine)])
+
+
+def _last_part(model: str) -> str:
+    return Path(model).name

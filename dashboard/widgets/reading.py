@@ -22,7 +22,7 @@ from imle.filters import display_filter
 def reading(subject: Subject, view: View, report_place) -> None:
     """Draw it all; `report_place` is the container on the page's first line that the report menu goes into."""
     ecg = _filtered(subject.ecg, view)
-    explanation = _explanation(subject) if view.revealed else None
+    explanation = _explanation(subject, view.label) if view.revealed else None
     picture = st.container(key="picture")
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:
@@ -69,9 +69,10 @@ def _filtered(ecg: Ecg, view: View) -> Ecg:
         return ecg
 
 
-def _explanation(subject: Subject) -> Explanation | None:
+def _explanation(subject: Subject, label: str | None) -> Explanation | None:
     try:
-        return subject.explain()
+        explanation = subject.explain()
+        return explanation.about(label) if label else explanation
     except UnreadableEcg as error:
         refuse(f"the model cannot read this record: {error.reason}")
     except Refusal as error:

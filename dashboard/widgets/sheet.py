@@ -15,13 +15,12 @@ from imle.measure import Measurements
 def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
     """Draw the sheet; without an explanation, the ECG alone."""
     from imle.figures.geometry import sheet_text
-    from imle.figures.levels import LEVEL_TITLES
     from imle.figures.sheet import CONFIG, sheet_figure
 
     figure = sheet_figure(
         ecg,
         explanation.heatmap(view.level) if explanation else None,
-        level_title=LEVEL_TITLES[view.level],
+        level_title=_title(explanation, view),
         layout=view.layout,
         overlay=view.overlay if explanation else "off",
         opacity=view.opacity,
@@ -35,21 +34,26 @@ def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
 def median_beats(measured: Measurements, explanation: Explanation | None, view: View) -> None:
     """Draw the twelve median beats, with the attention averaged over the windows they came from."""
     from imle.figures.bars import CONFIG
-    from imle.figures.levels import LEVEL_TITLES
     from imle.figures.median_beats import median_beats_figure, median_beats_text
 
     heatmap = explanation.heatmap(view.level) if explanation and view.overlay != "off" else None
-    title = LEVEL_TITLES[view.level]
+    title = _title(explanation, view)
     figure = median_beats_figure(measured, heatmap, title, dark=state.dark(), opacity=view.opacity)
     _chart(figure, "sheet_median", median_beats_text(measured), CONFIG)
 
 
 def in_words(explanation: Explanation) -> None:
     """What the model answered and where it looked, as a sentence, and what its attention is not."""
-    from imle.explain.summary import SHARED_ATTENTION, summary
+    from imle.explain.summary import summary
 
     st.markdown(plain(summary(explanation)))
-    note(SHARED_ATTENTION)
+    note(explanation.whose_attention)
+
+
+def _title(explanation: Explanation | None, view: View) -> str:
+    from imle.figures.levels import level_title
+
+    return level_title(view.level, explanation.label if explanation else None)
 
 
 def _chart(figure, key: str, words: str, config: dict) -> None:

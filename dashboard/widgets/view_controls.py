@@ -6,32 +6,40 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard import state
 from imle.attention import LEVELS
 from imle.figures.levels import LEVEL_MEANINGS
 from imle.filters import DISPLAY_FILTERS
+from imle.labels import LABELS
 
 MEDIAN = "median"
 # The choices, the first being the default, with how each is shown.
 LAYOUTS = {"3x4+II": "3×4 + II", "3x4": "3×4", "6x2": "6×2", "12x1": "12×1", MEDIAN: "Median beats"}
 SPEEDS_MM_S = {"25": "25 mm/s", "12.5": "12.5 mm/s", "50": "50 mm/s"}
 GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
-OVERLAYS = {"band": "Overlay band", "trace": "Overlay trace", "off": "Overlay off"}
+OVERLAYS = {"band": "Band", "trace": "Trace", "off": "Hidden"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
-OPACITIES = {str(percent): f"Opacity {percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
+OPACITIES = {str(percent): f"{percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
+LEADING = "leading"
+WHOSE = {LEADING: "to leading", **{label: f"to {label}" for label in LABELS}}
 MENUS = {
     "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
-    "opacity": OPACITIES,
+    "label": WHOSE, "opacity": OPACITIES,
 }  # fmt: skip
 OF_THE_OVERLAY = ("overlay", "level", "opacity")
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
 LEVEL_HELP = "  \n".join(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS)
+LABEL_HELP = "This model looks for each label apart. The leading label is the one furthest above its threshold."
 OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself coloured  \n**off**: the ECG alone"
 
 
 @dataclass(frozen=True)
 class View:
-    """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen."""
+    """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen.
+
+    label: whose attention is shown, where each label has its own; None for that of the leading label.
+    """
 
     revealed: bool
     layout: str
@@ -40,6 +48,7 @@ class View:
     filters: tuple[str, ...]
     overlay: str
     level: str
+    label: str | None
     opacity: float
 
 
@@ -50,17 +59,19 @@ def view_controls() -> View:
     # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
     st.session_state.update({key: value for key, value in chosen.items() if revealed or key not in OF_THE_OVERLAY})
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
-        _menu("Layout", "layout", 122)
-        _menu("Paper speed", "speed", 106)
-        _menu("Gain", "gain", 112)
+        _menu("Layout", "layout", 116)
+        _menu("Paper speed", "speed", 104)
+        _menu("Gain", "gain", 108)
         st.pills(
             "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
             format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
         )  # fmt: skip
         if revealed:
-            _menu("Overlay", "overlay", 124, OVERLAY_HELP)
-            _menu("Attention level", "level", 112, LEVEL_HELP)
-            _menu("Opacity of the overlay", "opacity", 126)
+            _menu("Overlay", "overlay", 88, OVERLAY_HELP)
+            _menu("Attention level", "level", 110, LEVEL_HELP)
+            if state.attended_labels():
+                _menu("Attention to", "label", 104, LABEL_HELP)
+            _menu("Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
     _shortcuts(revealed)
     _remember(chosen)
     return View(
@@ -71,6 +82,7 @@ def view_controls() -> View:
         filters=tuple(chosen["filter"]),
         overlay=chosen["overlay"],
         level=chosen["level"],
+        label=None if chosen["label"] == LEADING else chosen["label"],
         opacity=int(chosen["opacity"]) / 100,
     )
 

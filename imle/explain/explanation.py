@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,12 +13,17 @@ from imle.errors import BadChoice
 from imle.inference import Predictor
 from imle.leads import LEADS
 
+SHARED_ATTENTION = (
+    "The attention of this network is shared by all labels: it shows where the model looked, not for which label."
+)
+
 
 @dataclass(frozen=True)
 class Explanation:
     """What `model` on `engine` answered for `ecg`, and where it looked.
 
-    probabilities, thresholds: by label. attention: of this one record (n = 1).
+    probabilities, thresholds: by label. attention: of this one record (n = 1). label: whose attention is shown; None
+    where all labels share it. BadChoice for another label than the attention has.
     """
 
     ecg: Ecg
@@ -27,15 +32,30 @@ class Explanation:
     probabilities: dict[str, float]
     thresholds: dict[str, float]
     attention: Attention
+    label: str | None = None
+
+    def __post_init__(self):
+        self.attention.of(self.label)
+
+    def about(self, label: str) -> Explanation:
+        """The same with the attention for `label`; unchanged where all labels share one. BadChoice for no such label."""
+        return replace(self, label=label) if self.attention.labels else self
 
     def heatmap(self, level: str) -> np.ndarray:
         """(12, 1000) float32 at 100 Hz in 0..1: the attention of `level` over the record's first ten seconds."""
-        return self.attention.heatmap(level, 0)
+        return self.attention.heatmap(level, 0, self.label)
 
     @property
     def lead_importance(self) -> dict[str, float]:
         """Channel attention by lead; sums to 1."""
-        return dict(zip(LEADS, self.attention.channel[0].tolist(), strict=True))
+        return dict(zip(LEADS, self.attention.of(self.label).channel[0].tolist(), strict=True))
+
+    @property
+    def whose_attention(self) -> str:
+        """A sentence on what the attention belongs to, which stands beside every picture of it."""
+        if self.label is None:
+            return SHARED_ATTENTION
+        return f"The attention shown is that for {self.label}: where the model looked for it. Each label has its own."
 
     def to_json(self) -> dict:
         """Everything above as JSON types; heatmaps (12 x 1000, rounded to 6 significant digits) by level."""
@@ -48,24 +68,43 @@ class Explanation:
             "thresholds": _rounded(self.thresholds),
             "leads": list(LEADS),
             "lead_importance": _rounded(self.lead_importance),
-            "attention": {
-                "beat": _digits(self.attention.beat[0]),
-                "rhythm": _digits(self.attention.rhythm[0]),
-                "channel": _digits(self.attention.channel[0]),
-            },
+            "attention": self._attention_json(),
             "heatmap_fs_hz": MODEL_FS_HZ,
             "heatmaps": {level: _digits(self.heatmap(level)) for level in LEVELS},
-            "note": "Attention of this network is shared by all labels. Research use only; not a medical device.",
+            "label": self.label,
+            "note": f"{self.whose_attention} Research use only; not a medical device.",
         }
+
+    def _attention_json(self) -> dict:
+        """The three levels, and under each label's name where each has its own."""
+        if self.attention.labels:
+            return {label: self.about(label)._levels_json() for label in self.attention.labels}
+        return self._levels_json()
+
+    def _levels_json(self) -> dict:
+        own = self.attention.of(self.label)
+        return {"beat": _digits(own.beat[0]), "rhythm": _digits(own.rhythm[0]), "channel": _digits(own.channel[0])}
 
 
 def explain(predictor: Predictor, ecg: Ecg) -> Explanation:
-    """The explanation of one record. BadChoice where the predictor's network has no attention."""
+    """The explanation of one record. BadChoice where the predictor's network has no attention.
+
+    Where each label has attention of its own, it is about the label that is furthest above its threshold.
+    """
     answer = predictor.run(ecg.for_model()[None])
     if answer.attention is None:
         raise BadChoice(f"{predictor.card.network} has no attention to show; choose imle_net")
     probabilities = dict(zip(predictor.labels, answer.probabilities[0].tolist(), strict=True))
-    return Explanation(ecg, predictor.name, predictor.engine, probabilities, predictor.thresholds, answer.attention)
+    label = _foremost(probabilities, predictor.thresholds) if answer.attention.labels else None
+    answered = probabilities, predictor.thresholds, answer.attention
+    return Explanation(ecg, predictor.name, predictor.engine, *answered, label)
+
+
+def _foremost(probabilities: dict[str, float], thresholds: dict[str, float]) -> str:
+    """The label whose odds are largest beside the odds of its threshold."""
+    odds = {label: p / (1 - p + 1e-9) for label, p in probabilities.items()}
+    at_threshold = {label: t / (1 - t + 1e-9) for label, t in thresholds.items()}
+    return max(odds, key=lambda label: odds[label] / max(at_threshold[label], 1e-9))
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

@@ -11,9 +11,6 @@ from imle.leads import LEADS
 LEADS_NAMED = 3
 CAUTION = "Research use only; not a medical device."
 SIMULATED = "Simulated ECG, not a patient."
-SHARED_ATTENTION = (
-    "The attention of this network is shared by all labels: it shows where the model looked, not for which label."
-)
 
 
 def summary(explanation: Explanation) -> str:
@@ -66,4 +63,5 @@ def _place(explanation: Explanation) -> str:
     importance = explanation.lead_importance
     leads = sorted(LEADS, key=importance.get, reverse=True)[:LEADS_NAMED]
     peak_s = np.argmax(explanation.heatmap("combined").sum(axis=0)) / MODEL_FS_HZ
-    return f"attention is highest on {', '.join(leads)} around {peak_s:.1f} s"
+    whose = f"attention to {explanation.label}" if explanation.label else "attention"
+    return f"{whose} is highest on {', '.join(leads)} around {peak_s:.1f} s"

@@ -17,5 +17,10 @@ LEVEL_MEANINGS = {
 }
 
 
+def level_title(level: str, label: str | None = None) -> str:
+    """What the attention of `level` is called, with whose it is where each label has its own."""
+    return f"{LEVEL_TITLES[level]} to {label}" if label else LEVEL_TITLES[level]
+
+
 def legend_title(level_title: str) -> str:
     return f"{level_title}, share of the record's maximum"

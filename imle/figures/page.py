@@ -9,9 +9,9 @@ from plotly.offline import get_plotlyjs
 
 from imle.attention import LEVELS
 from imle.explain.explanation import Explanation
-from imle.explain.summary import SHARED_ATTENTION, caution, known_by, known_labels, summary
+from imle.explain.summary import caution, known_by, known_labels, summary
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.levels import LEVEL_MEANINGS, LEVEL_TITLES, legend_title
+from imle.figures.levels import LEVEL_MEANINGS, legend_title, level_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
 
@@ -34,7 +34,7 @@ def explanation_page(explanation: Explanation, layout: str = "3x4+II") -> str:
         record=record,
         model=f"{escape(explanation.model)} · {escape(explanation.engine)}",
         note=caution(explanation.ecg),
-        shared=SHARED_ATTENTION,
+        shared=escape(explanation.whose_attention),
         summary=escape(summary(explanation)),
         buttons="".join(level_button(level) for level in LEVELS),
         plotly=get_plotlyjs(),
@@ -49,12 +49,12 @@ def figures(explanation: Explanation, layout: str) -> dict:
     """The three figures as JSON types, in both themes."""
     ecg = explanation.ecg
     opinions = explanation.probabilities, explanation.thresholds, known_labels(ecg)
-    heatmap = explanation.heatmap(FIRST_LEVEL)
+    heatmap, title = explanation.heatmap(FIRST_LEVEL), level_title(FIRST_LEVEL, explanation.label)
     made = {}
     for theme in (LIGHT, DARK):
         dark = theme is DARK
         parts = {
-            "sheet": sheet_figure(ecg, heatmap, LEVEL_TITLES[FIRST_LEVEL], layout, dark=dark),
+            "sheet": sheet_figure(ecg, heatmap, title, layout, dark=dark),
             "probabilities": probability_bars(*opinions, dark=dark, known_by=known_by(ecg)),
             "leads": lead_bars(explanation.lead_importance, dark=dark),
         }
@@ -64,7 +64,7 @@ def figures(explanation: Explanation, layout: str) -> dict:
 
 def level_patch(explanation: Explanation, level: str, layout: str) -> dict:
     """What changes in the sheet from one level to another: the heatmap's values and what it is called."""
-    title = LEVEL_TITLES[level]
+    title = level_title(level, explanation.label)
     figure = json.loads(sheet_figure(explanation.ecg, explanation.heatmap(level), title, layout).to_json())
     attention = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
     return {

@@ -8,9 +8,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from imle.explain.explanation import Explanation
-from imle.explain.summary import SHARED_ATTENTION, caution, known_by, known_labels, summary
+from imle.explain.summary import caution, known_by, known_labels, summary
 from imle.figures.geometry import Sheet
-from imle.figures.levels import LEVEL_TITLES
+from imle.figures.levels import level_title
 from imle.figures.report.bars import draw_bar, draw_leads
 from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, write
 from imle.figures.report.sheet import LEGEND_MM, Overlay, draw_legend, draw_sheet
@@ -35,7 +35,8 @@ def save_png(explanation: Explanation, level: str, path, layout: str = "12x1") -
     arrangement = max(ARRANGEMENTS, key=lambda boxes: fitting(sheet, boxes["sheet"]))
     page = blank_page()
     draw_head(page, explanation, arrangement["sheet"])
-    draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heatmap), LEVEL_TITLES[level])
+    title = level_title(level, explanation.label)
+    draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heatmap), title)
     draw_probabilities(page, arrangement["probabilities"], explanation)
     draw_leads(page, arrangement["leads"], explanation.lead_importance)
     about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(summary(explanation))}
@@ -54,7 +55,7 @@ def draw_head(page: Axes, explanation: Explanation, box: Box) -> None:
     write(page, right, 202, f"{explanation.model} · {explanation.engine}", colour=LIGHT.muted, ha="right")
     for i, line in enumerate(textwrap.wrap(summary(explanation), SENTENCE_CHARACTERS)):
         write(page, box.left, 198.5 - 3.6 * i, line, va="top")
-    write(page, box.left, 5.5, f"{SHARED_ATTENTION} {caution(explanation.ecg)}", "small", LIGHT.muted)
+    write(page, box.left, 5.5, f"{explanation.whose_attention} {caution(explanation.ecg)}", "small", LIGHT.muted)
 
 
 def draw_fitted_sheet(

@@ -42,7 +42,7 @@ def reading_json(reading: Reading) -> dict:
 
 def _opinion(reading: Reading, explanation: Explanation) -> dict:
     said = explanation.to_json()
-    kept = ("model", "engine", "probabilities", "thresholds", "lead_importance", "attention")
+    kept = ("model", "engine", "probabilities", "thresholds", "lead_importance", "attention", "label")
     known = known_labels(reading.ecg)
     return {key: said[key] for key in kept} | {
         "summary": summary(explanation),

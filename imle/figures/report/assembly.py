@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from imle.explain.summary import CAUTION, SHARED_ATTENTION, SIMULATED, caution, is_simulated, summary
+from imle.explain.summary import CAUTION, SIMULATED, caution, is_simulated, summary
 from imle.figures.geometry import Sheet
-from imle.figures.levels import LEVEL_TITLES
+from imle.figures.levels import level_title
 from imle.figures.report import words
 from imle.figures.report.bars import draw_leads, draw_probability_table
 from imle.figures.report.fit import on_paper
@@ -126,7 +126,7 @@ def draw_paper(page: Axes, reading: Reading, sheet: Sheet, box: Box, note: str) 
     if reading.heatmap is not None:
         overlay = Overlay.of(reading.heatmap, reading.overlay, reading.opacity)
         place = Box(box.right - LEGEND_MM[0] - 1, box.foot - 5, *LEGEND_MM)
-        draw_legend(page, place, overlay, LEVEL_TITLES[reading.level])
+        draw_legend(page, place, overlay, level_title(reading.level, reading.explanation.label))
     draw_sheet(page, sheet, reading.ecg, overlay, box.left, box.foot)
     scale = f"{sheet.scale_text(reading.ecg)} · {PRINT_AT}"
     cut = beyond_paper(sheet, reading.ecg)
@@ -178,10 +178,10 @@ def draw_foot(page: Axes, reading: Reading) -> None:
     """The model, what its attention means, and what this page may be used for."""
     model, use = FOOT_LINES_MM
     if reading.explanation:
-        room_mm = WIDTH_MM - width_mm(SHARED_ATTENTION, "note") - 5
+        room_mm = WIDTH_MM - width_mm(reading.explanation.whose_attention, "note") - 5
         line = shortened(plain(words.model_text(reading.explanation, reading.card)), room_mm, "note")
         write(page, LEFT_MM, model, line, "note", LIGHT.muted)
-        write(page, RIGHT_MM, model, SHARED_ATTENTION, "note", LIGHT.muted, ha="right")
+        write(page, RIGHT_MM, model, reading.explanation.whose_attention, "note", LIGHT.muted, ha="right")
     write(page, LEFT_MM, use, CAUTION, "note")
     printed = f"{words.software_text()} · printed {words.today()}"
     write(page, RIGHT_MM, use, printed, "note", LIGHT.muted, ha="right")
