@@ -31,8 +31,11 @@ ENGINES = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers for n records: probabilities (n, labels) float32, and the attention where the network has any."""
+    """Answers for n records, float32: the network's logits (n, labels), the probabilities that the card makes of them,
+    and the attention where the network has any.
+    """
 
+    logits: np.ndarray
     probabilities: np.ndarray
     attention: Attention | None
 
@@ -62,7 +65,8 @@ class Predictor:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         attention = Attention(*(outputs[key] for key in ("beat", "rhythm", "channel"))) if "beat" in outputs else None
-        return Prediction(1 / (1 + np.exp(-outputs["logits"])), attention)
+        logits = outputs["logits"]
+        return Prediction(logits, self.card.probabilities(logits), attention)
 
     def predict(self, signals_mv: np.ndarray) -> np.ndarray:
         """(n, 12, 1000) mV -> (n, labels) probabilities."""
