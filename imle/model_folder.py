@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from imle.errors import Refusal
 from imle.labels import LABELS
@@ -51,7 +52,7 @@ class Card:
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """(n, labels) of the network's logits, at the card's temperature."""
-        return 1 / (1 + np.exp(-logits / self.temperature))
+        return expit(logits / self.temperature)
 
 
 def read_card(folder) -> Card:

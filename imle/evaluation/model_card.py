@@ -76,7 +76,7 @@ def lower_subgroups(report: dict) -> list[dict]:
     return [
         own
         for own in report["subgroups"]
-        if overall is not None and own["macro_auc"]["high"] is not None and own["macro_auc"]["high"] < overall
+        if own["macro_auc"]["high"] is not None and own["macro_auc"]["high"] < overall
     ]
 
 
@@ -194,6 +194,8 @@ def _subgroups(report: dict) -> str:
 
 def _bias(report: dict) -> str:
     overall = report["metrics"]["macro_auc"]["value"]
+    if overall is None:
+        return "These records lack one kind of a label, so that no group can be compared with all of them."
     lower = [
         f"- {GROUP_TITLES[own['group']]} {own['value']}: {_shown(own['macro_auc'])}, {own['records']:,} records"
         for own in lower_subgroups(report)
