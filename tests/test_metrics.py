@@ -69,6 +69,11 @@ def test_figures_of_a_label_that_never_occurs_are_nan():
     assert np.isnan(metrics.macro_auc(y, p))
 
 
+def test_a_single_figure_is_a_number():
+    """Training rounds it and writes it as JSON, which an array of no axes refuses."""
+    assert isinstance(metrics.macro_auc(*cohort()), float)
+
+
 def test_mean_accuracy_counts_every_label():
     """Five labels a record count as five answers, as the authors count them."""
     y = np.array([[1, 0, 0, 0, 0]], np.float32)

@@ -21,7 +21,7 @@ def over_draws(metric: Callable) -> Callable:
     @wraps(metric)
     def figure(y, p, *settings, counts=None):
         if counts is None:
-            return metric(y, p, *settings, counts=np.ones((len(y), 1)))[..., 0]
+            return np.take(metric(y, p, *settings, counts=np.ones((len(y), 1))), 0, axis=-1)
         return metric(y, p, *settings, counts=counts)
 
     return figure
