@@ -1,0 +1,244 @@
+"""`imle evaluate`: what a report holds, calibration against known temperatures, subgroups, and the files it keeps."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from imle import PtbXl, load_model
+from imle.assets import DEMO_COHORT, WEIGHTS
+from imle.cli import app
+from imle.errors import BadChoice
+from imle.evaluation import results
+from imle.evaluation.calibration import (
+    calibrated,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    uncalibrated,
+)
+from imle.evaluation.model_card import lower_subgroups, model_card
+from imle.evaluation.report import Answers, answer, evaluate, figures, training_of
+from imle.evaluation.subgroups import attributes_of, subgroups
+from imle.labels import LABELS
+from imle.model_folder import Card, NotAModel, read_card, write_card
+
+CARD = Card("imle_net", 0.0, 0.2, thresholds=dict.fromkeys(LABELS, 0.4), data={"title": "PTB-XL"})
+
+
+def drawn(n: int = 3000, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Truths, and logits that are `temperature` times as large as those the truths were drawn from."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-1, 2, (n, 5))
+    return (rng.random((n, 5)) < 1 / (1 + np.exp(-logits))).astype(np.float32), temperature * logits
+
+
+def people(n: int, **columns) -> pd.DataFrame:
+    usual = {"sex": "F", "age_band": "40-59", "device": "CS-12", "validated": True}
+    return pd.DataFrame({name: columns.get(name, [value] * n) for name, value in usual.items()})
+
+
+def answers(n: int = 400, fold: int = 9) -> Answers:
+    y, logits = drawn(n)
+    sexes = ["F", "M"] * (n // 2)
+    return Answers("mine", "Keras float32", "PTB-XL", fold, np.arange(n), logits, y, people(n, sex=sexes))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_temperature_of_overstated_logits_is_found(temperature):
+    """Logits that were multiplied by T want T; another value would ship probabilities that do not come true."""
+    y, logits = drawn(20_000, temperature)
+    assert fit_temperature(y, logits) == pytest.approx(temperature, rel=0.03)
+
+
+def test_calibration_error_by_hand():
+    """Bins of one label: three records told 0.9 of which two come true, one told 0.1 that does not."""
+    y, p = np.array([[1], [1], [0], [0]], np.float32), np.array([[0.9], [0.9], [0.9], [0.1]])
+    assert expected_calibration_error(y, p) == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.1)
+
+
+def test_the_calibration_error_is_the_gap_of_the_reliability_diagram():
+    """A diagram with other bins than the figure beside it would contradict it."""
+    y, logits = drawn(500)
+    p = 1 / (1 + np.exp(-logits))
+    errors = []
+    for k in range(5):
+        rows = reliability(y[:, k], p[:, k])
+        assert ((rows["low"] <= rows["mean_probability"]) & (rows["mean_probability"] < rows["high"])).all()
+        errors.append((rows["records"] * (rows["mean_probability"] - rows["true_share"]).abs()).sum() / 500)
+    assert expected_calibration_error(y, p) == pytest.approx(np.mean(errors))
+
+
+def test_a_calibrated_card_answers_at_its_temperature_and_thresholds():
+    """Thresholds chosen before the temperature would belong to other probabilities."""
+    y, logits = drawn(2000, temperature=2.0)
+    card = calibrated(CARD, y, logits)
+    raw = 1 / (1 + np.exp(-logits))
+    assert expected_calibration_error(y, card.probabilities(logits)) < expected_calibration_error(y, raw)
+    np.testing.assert_allclose(uncalibrated(card.probabilities(logits), card.temperature), raw, atol=1e-6)
+    told = card.probabilities(logits) >= np.array(list(card.thresholds.values()))
+    assert told.any(axis=0).all() and not told.all(axis=0).any()
+
+
+def test_a_predictor_applies_its_cards_temperature(tmp_path):
+    """A temperature that is kept but not applied would leave every page with the old probabilities."""
+    signals_mv = np.random.default_rng(0).normal(0, 0.3, (2, 12, 1000)).astype(np.float32)
+    shutil.copytree(WEIGHTS / "imle_net", tmp_path / "model")
+    write_card(tmp_path / "model", Card(**{**vars(read_card(tmp_path / "model")), "temperature": 2.5}))
+    found = load_model(tmp_path / "model", "exact").run(signals_mv)
+    np.testing.assert_allclose(found.probabilities, 1 / (1 + np.exp(-found.logits / 2.5)), rtol=1e-5)
+    np.testing.assert_allclose(found.logits, load_model("imle_net", "exact").run(signals_mv).logits, rtol=1e-5)
+
+
+def test_an_old_card_has_temperature_1_and_a_bad_one_is_refused(tmp_path):
+    """Models trained before there was a temperature must still load; a temperature of 0 would divide by nothing."""
+    old = {key: value for key, value in vars(CARD).items() if key != "temperature"}
+    (tmp_path / "model.json").write_text(json.dumps(old))
+    assert read_card(tmp_path).temperature == 1.0
+    (tmp_path / "model.json").write_text(json.dumps(old | {"temperature": 0}))
+    with pytest.raises(NotAModel, match="has temperature 0; it should be a number above 0"):
+        read_card(tmp_path)
+
+
+def test_subgroups_are_those_that_were_agreed(tiny_ptbxl):
+    """Age 300 means over 89; a device of few records says nothing by itself; PTB-XL pads device names with blanks."""
+    data = PtbXl(tiny_ptbxl)
+    data.catalogue.loc[1, ["age", "sex", "device"]] = [39, None, "CS-12   E"]
+    data.catalogue.loc[3, "age"] = 40
+    found = attributes_of(data, np.array([1, 2, 3]))
+    assert found["age_band"].tolist() == ["under 40", "80 and over", "40-59"]
+    assert found["sex"].tolist() == ["unknown", "M", "F"]
+    assert found["device"].tolist() == ["CS-12 E", "CS-12", "CS-12"]
+    devices = ["CS-12"] * 100 + ["AT-6 C"] * 99 + ["AT-60 3"]
+    groups = subgroups(people(200, device=devices))
+    assert [(own.value, own.rows.sum()) for own in groups if own.group == "device"] == [("CS-12", 100), ("other", 100)]
+    for group in ("sex", "age", "device", "validated"):
+        assert np.sum([own.rows for own in groups if own.group == group], axis=0).tolist() == [1] * 200
+
+
+def test_a_report_holds_every_figure_with_interval_and_definition():
+    """A figure without its interval or definition must never leave the house."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=50)
+    names = {"macro_auc", "macro_ap", "mean_accuracy", "published_max_f1", "macro_f1", "brier", "ece"}
+    assert set(report["metrics"]) == names
+    assert all(row["definition"] for row in report["metrics"].values())
+    rows = [*report["metrics"].values(), *report["uncalibrated"].values(), *report["auc_by_label"].values()]
+    rows += [*report["average_precision_by_label"].values(), *(own["macro_auc"] for own in report["subgroups"])]
+    rows += [
+        own[rate] for own in report["confusion"].values() for rate in ("sensitivity", "specificity", "precision", "f1")
+    ]
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows)
+    assert all(sum(own[cell] for cell in ("tp", "fp", "fn", "tn")) == 400 for own in report["confusion"].values())
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_a_group_without_both_kinds_of_a_label_has_no_figure():
+    """A mean over four labels would pass for one over five."""
+    own = answers()
+    own.truth[own.attributes["sex"] == "M", 2] = 0
+    report = evaluate(own, CARD, {}, samples=20)
+    figure = {row["value"]: row["macro_auc"] for row in report["subgroups"] if row["group"] == "sex"}
+    assert figure["M"] == {"value": None, "low": None, "high": None}
+    assert figure["F"]["value"] > 0.5
+    assert report["metrics"]["macro_auc"]["value"] > 0.5
+
+
+def test_an_unfinished_run_says_so(tmp_path):
+    """A figure of a third of a run, unmarked, would be taken for the network's."""
+    card = Card("imle_net", 0.0, 0.2, recipe={"epochs": 3, "best_epoch": 1, "seed": 7})
+    assert training_of(card, tmp_path)["finished"] is False
+    (tmp_path / "metrics.jsonl").write_text("{}\n{}\n{}\n")
+    expected = {"epochs": 3, "epochs_done": 3, "best_epoch": 1, "finished": True, "seed": 7}
+    assert training_of(card, tmp_path) == expected
+    assert training_of(CARD, tmp_path / "none")["finished"] is None
+    training = expected | {"epochs_done": 2, "finished": False}
+    report = evaluate(answers(), card, training, samples=20)
+    assert "**The run was not finished: 2 of 3 epochs were done.**" in model_card("mine", card, {9: report})
+
+
+def test_the_model_card_names_groups_that_fare_worse():
+    """A group that the model fails must be said in words, not only stand in a table; a doubtful one must not."""
+    own = answers(2000)
+    women = (own.attributes["sex"] == "F").to_numpy()
+    own.logits[women] = np.random.default_rng(1).normal(0, 1, own.logits[women].shape)
+    report = evaluate(own, CARD, training_of(CARD, WEIGHTS), samples=50)
+    assert [(row["group"], row["value"]) for row in lower_subgroups(report)] == [("sex", "F")]
+    text = model_card("mine", CARD, {9: report})
+    assert "\n- sex F: " in text
+    assert "\n- sex M" not in text
+    assert "Research use only" in text
+
+
+def test_predictions_of_another_model_are_not_overwritten(tmp_path):
+    """A slip in a file's name must not cost another model its answers."""
+    path, fresh = tmp_path / "mine.parquet", pd.DataFrame(np.full((2, 5), 0.25), [3, 4], list(LABELS))
+    fresh.index.name = "ecg_id"
+    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 9}, fresh)
+    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 10}, fresh.set_axis([1, 9]))
+    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 9}, fresh / 2)
+    kept = pd.read_parquet(path)
+    assert kept["fold"].to_dict() == {1: 10, 3: 9, 4: 9, 9: 10}
+    assert kept["CD"].to_dict() == {1: 0.25, 3: 0.125, 4: 0.125, 9: 0.25}
+    with pytest.raises(
+        BadChoice, match="holds no predictions of yours on PTB-XL; give another file, or delete this one"
+    ):
+        results.keep_predictions(path, {"model": "yours", "data": "PTB-XL", "fold": 9}, fresh)
+    assert pd.read_parquet(path).equals(kept)
+    (tmp_path / "notes.txt").write_text("not a table")
+    with pytest.raises(BadChoice, match="holds no predictions of mine"):
+        results.check_predictions(tmp_path / "notes.txt", "mine", "PTB-XL", list(LABELS))
+
+
+def command(*words):
+    return CliRunner().invoke(app, ["evaluate", "--data-dir", str(DEMO_COHORT), *map(str, words)])
+
+
+def test_evaluate_calibrates_and_keeps_everything(tmp_path):
+    """The one command that makes a shipped result: card, report, predictions and README must all be of one model."""
+    folder, out = tmp_path / "mine", tmp_path / "results"
+    shutil.copytree(WEIGHTS / "imle_net", folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    kept = ("--model", folder, "--predictions", out / "mine.parquet")
+    done = command(*kept, "--fold", 9, "--calibrate", "--out", out / "mine-fold9.json")
+    assert done.exit_code == 0, done.output
+    done = command(*kept, "--fold", 10, "--card", "--out", out / "mine-fold10.json")
+    assert done.exit_code == 0, done.output
+    card = read_card(folder)
+    reports = [json.loads((out / f"mine-fold{fold}.json").read_text()) for fold in (9, 10)]
+    assert card.temperature != read_card(WEIGHTS / "imle_net").temperature
+    assert [report["temperature"] for report in reports] == [card.temperature] * 2
+    assert [report["thresholds"] for report in reports] == [card.thresholds] * 2
+    data = PtbXl(DEMO_COHORT)
+    predictions = pd.read_parquet(out / "mine.parquet")
+    assert predictions.index.tolist() == sorted(data.ids((9, 10)))
+    own = answer(load_model(folder), data, 10)
+    np.testing.assert_allclose(predictions.loc[own.ids, list(LABELS)], card.probabilities(own.logits), atol=1e-6)
+    computed = figures(own.truth, card.probabilities(own.logits), card.thresholds, card.temperature, own.attributes, 10)
+    assert computed["metrics"]["brier"]["value"] == pytest.approx(reports[1]["metrics"]["brier"]["value"], abs=1e-4)
+    text = (folder / "README.md").read_text()
+    assert "fold 9 (n = 6)" in text and f"{card.temperature:.4f}" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            ["--fold", 10, "--calibrate"],
+            "temperature and thresholds are chosen on fold 9 alone, not on fold 10; give --fold",
+        ),
+        (["--fold", 9, "--predictions", "{out}"], "holds no predictions of imle_net on Demo cohort"),
+    ],
+)
+def test_a_wrong_evaluation_is_refused_before_anything_is_written(words, sentence, tmp_path):
+    """A choice made on the test fold, or a file overwritten, cannot be undone."""
+    out = tmp_path / "kept.json"
+    out.write_text("kept")
+    card = (WEIGHTS / "imle_net" / "model.json").read_text()
+    done = command(*[str(word).replace("{out}", str(out)) for word in words], "--out", out)
+    assert done.exit_code == 2
+    assert sentence in done.stderr
+    assert out.read_text() == "kept"
+    assert (WEIGHTS / "imle_net" / "model.json").read_text() == card
