@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import keras
@@ -68,6 +68,19 @@ def train(
     return run.best_card
 
 
+def recipe_of_run(out) -> Recipe:
+    """The recipe that the run in `out` was started with. TrainingError where there is no run."""
+    settings = _settings_of_run(Path(out))
+    return Recipe(**{field.name: settings[field.name] for field in fields(Recipe)})
+
+
+def _settings_of_run(out: Path) -> dict:
+    """recipe.json of the run in `out`; what it does not name came later and is off. TrainingError where there is no run."""
+    if not (out / CHECKPOINT).is_file():
+        raise TrainingError(f"{out} holds no run to resume; start one there first")
+    return {**asdict(Recipe()), **json.loads((out / RECIPE_FILE).read_text())}
+
+
 class _Run:
     """One run's state: the network under its optimiser, the records in memory, the best epoch so far."""
 
@@ -100,9 +113,7 @@ class _Run:
 
     def resume(self) -> int:
         """Take up the checkpoint in `out`; returns the first epoch still to run."""
-        if not (self.out / CHECKPOINT).is_file():
-            raise TrainingError(f"{self.out} holds no run to resume; start one there first")
-        settings = json.loads((self.out / RECIPE_FILE).read_text())
+        settings = _settings_of_run(self.out)
         mine = json.loads(json.dumps({"network": self.network, "options": self.options, **asdict(self.recipe)}))
         changed = sorted(key for key in mine if settings.get(key) != mine[key])
         if changed:
