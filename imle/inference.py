@@ -17,6 +17,7 @@ from imle.errors import BadChoice
 from imle.leads import LEADS
 from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
+from imle.tasks import task
 
 # Records that go through an engine at once: the activations of eight stay in the processor's cache.
 BATCH = 8
@@ -62,7 +63,7 @@ class Predictor:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         attention = Attention(*(outputs[key] for key in ("beat", "rhythm", "channel"))) if "beat" in outputs else None
-        return Prediction(1 / (1 + np.exp(-outputs["logits"])), attention)
+        return Prediction(task(self.card.task).answers(outputs["logits"]), attention)
 
     def predict(self, signals_mv: np.ndarray) -> np.ndarray:
         """(n, 12, 1000) mV -> (n, labels) probabilities."""

@@ -27,6 +27,7 @@ class Card:
     network: its name in the registry, built with `options`. mean_mv, sd_mv: scalars over the training signals.
     thresholds: a probability a label, chosen on fold 9. metrics: by fold. data: what it was trained on.
     recipe: the settings of its run. commit: of the code that trained it.
+    task: a name of imle.tasks, which says how logits become probabilities.
     """
 
     network: str
@@ -39,6 +40,7 @@ class Card:
     data: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     commit: str = ""
+    task: str = "superclass"
 
     @property
     def scale(self) -> Scale:
