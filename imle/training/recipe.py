@@ -21,6 +21,12 @@ class Recipe:
     The learning rate follows one cycle: a cosine rise over `warmup_share` of all steps to `learning_rate`, a cosine
     fall to nothing. A batch is shifted in time by up to `max_shift_s`, scaled by exp(N(0, `gain_sd`)) and given
     noise of `noise_sd` standard deviations of the training signal.
+
+    Off by default: fold 9 and the model get the mean of the weights over the steps, an older one counting
+    `ema_decay` times less a step; a label's positives weigh (negatives / positives) ** `class_weighting`; a record
+    and its labels are mixed with another's, by shares from Beta(`mixup`, `mixup`) (Zhang et al. 2018,
+    doi:10.48550/arXiv.1710.09412); each lead is zero with probability `lead_dropout`; up to the share `max_crop` of a
+    record is cut away and the rest stretched to ten seconds.
     """
 
     epochs: int = 9
@@ -34,12 +40,26 @@ class Recipe:
     noise_sd: float = 0.03
     seed: int = 0
     precision: str = "auto"
+    ema_decay: float = 0.0
+    class_weighting: float = 0.0
+    mixup: float = 0.0
+    lead_dropout: float = 0.0
+    max_crop: float = 0.0
 
     def __post_init__(self):
         _require_kinds(self)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise BadChoice(f"{name} is {getattr(self, name)}; at least 1 is needed")
+        for name in ("class_weighting", "mixup", "gain_sd", "noise_sd", "max_shift_s", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise BadChoice(f"{name} is {getattr(self, name)}; 0 (off) or more is needed")
+        for name in ("ema_decay", "lead_dropout", "max_crop", "warmup_share"):
+            if not 0 <= getattr(self, name) < 1:
+                raise BadChoice(f"{name} is {getattr(self, name)}; 0 (off) or more, and less than 1, is needed")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise BadChoice(f"{name} is {getattr(self, name)}; more than 0 is needed")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise BadChoice(f"precision is {self.precision!r}; auto, float32 or bfloat16 can be chosen")
 
