@@ -387,9 +387,10 @@ if devices:
 train(PtbXl(root), "mousavi", Recipe(epochs=2, batch_size=4, precision="float32", seed=3), out,
       options=options, devices=devices)
 """
-SMALL_MOUSAVI = {"filters": [16, 16, 16], "lstm_units": 8, "dense_units": 16}
+SMALL_MOUSAVI = {"windows": 5, "filters": [16, 16, 16], "lstm_units": 8, "dense_units": 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_training_runs_on_other_backends(backend, data, tmp_path):
     """Keras's backends differ in what a step returns and where variables live; the loop must not care."""
@@ -401,7 +402,7 @@ def test_training_runs_on_other_backends(backend, data, tmp_path):
 
 def test_two_devices_train_as_one(data, tmp_path):
     """Each device must get its own half of a batch, and the update must be that of the whole batch."""
-    train_elsewhere(data, tmp_path / "one")
+    train(data, "mousavi", SMALL, tmp_path / "one", options=SMALL_MOUSAVI)
     train_elsewhere(data, tmp_path / "two", "CPU:0", "CPU:1")
     for one, two in zip(rows_of(tmp_path / "one"), rows_of(tmp_path / "two"), strict=True):
         assert two["loss"] == pytest.approx(one["loss"], abs=2e-4)

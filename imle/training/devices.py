@@ -21,7 +21,10 @@ def all_gpus() -> tuple[str, ...]:
 
 
 def strategy_over(devices: Sequence[str]):
-    """TensorFlow's MirroredStrategy over `devices`; None for fewer than two. BadChoice under another backend."""
+    """TensorFlow's MirroredStrategy over `devices`; None for fewer than two. BadChoice under another backend.
+
+    One a process: a second, for a network of another size, was seen to fail on the first one's collective operations.
+    """
     if len(devices) < 2:
         return None
     if keras.backend.backend() != "tensorflow":
