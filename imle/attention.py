@@ -40,7 +40,9 @@ class Attention:
             raise BadChoice("this model's attention is the same for every label; leave `label` out")
         if label not in self.labels:
             asked = "no label is given" if label is None else f"there is no label {label!r}"
-            raise BadChoice(f"{asked}, and this model's attention differs by label; name one of {', '.join(self.labels)}")
+            raise BadChoice(
+                f"{asked}, and this model's attention differs by label; name one of {', '.join(self.labels)}"
+            )
         k = self.labels.index(label)
         return replace(self, beat=self.beat[:, k], rhythm=self.rhythm[:, k], channel=self.channel[:, k], labels=())
 

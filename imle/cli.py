@@ -33,6 +33,9 @@ ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a m
 Engine = Annotated[str | None, typer.Option(help="fast, exact or keras; by default what suits the processor.")]
 RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
 UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
+RECIPES_OWN = "the network's recipe"
+WholeSetting = Annotated[int | None, typer.Option(show_default=RECIPES_OWN)]
+FractionSetting = Annotated[float | None, typer.Option(show_default=RECIPES_OWN)]
 LeadsHint = Annotated[str | None, typer.Option("--leads", help="I,II,...: a file's columns where it names none.")]
 
 
@@ -69,29 +72,74 @@ def download(
 def train(
     out: Annotated[Path, typer.Option(help="The run's folder; the best epoch's model ends in it.")],
     data_dir: DataDir = DEFAULT_DATA,
-    model: Annotated[str, typer.Option(help="A network of the registry.")] = "imle_net",
-    epochs: Annotated[int, typer.Option(min=1)] = 9,
-    batch_size: Annotated[int, typer.Option(min=1)] = 32,
-    seed: Annotated[int, typer.Option()] = 0,
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run in --out.")] = False,
+    model: Annotated[str | None, typer.Option(help="A network of the registry.", show_default="imle_net")] = None,
+    epochs: WholeSetting = None,
+    batch_size: WholeSetting = None,
+    learning_rate: Annotated[float | None, typer.Option("--lr", show_default=RECIPES_OWN)] = None,
+    weight_decay: FractionSetting = None,
+    seed: WholeSetting = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.", show_default="auto")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="superclass, mi (ASMI, IMI, NORM), or mi-authors (those, split as by the authors).",
+            show_default="superclass",
+        ),
+    ] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="A model of the same network to start from.")] = None,
+    ema_decay: FractionSetting = None,
+    class_weighting: FractionSetting = None,
+    mixup: FractionSetting = None,
+    lead_dropout: FractionSetting = None,
+    max_crop: FractionSetting = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the recipe.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run in --out, with its settings.")] = False,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Also tell Weights & Biases.")] = False,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="Also tell MLflow.")] = False,
+    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs that share each batch.", show_default="all")] = None,
 ):
-    """Train a network on folds 1-8, choosing the epoch on fold 9. Ctrl-C keeps the best epoch so far."""
+    """Train a network on folds 1-8, choosing the epoch on fold 9. Ctrl-C keeps the best epoch so far.
+
+    The recipe is the network's in imle/training/recipes.toml, with the settings given here. What each setting means
+    stands in imle/training/recipe.py.
+    """
     with refusals():
         from imle.inference import export_openvino
         from imle.ptbxl import PtbXl
+        from imle.tasks import task as task_called
+        from imle.training.devices import all_gpus
+        from imle.training.loop import recipe_of_run, settings_of_run
         from imle.training.loop import train as run
-        from imle.training.recipe import Recipe
+        from imle.training.recipe import changed, read_settings, recipe_for
 
-        recipe = Recipe(epochs=epochs, batch_size=batch_size, seed=seed, precision=precision)
-        data = open_with_store(PtbXl(data_dir))
+        named = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "weight_decay": weight_decay,
+            "seed": seed,
+            "precision": precision,
+            "ema_decay": ema_decay,
+            "class_weighting": class_weighting,
+            "mixup": mixup,
+            "lead_dropout": lead_dropout,
+            "max_crop": max_crop,
+        }
+        changes = {name: value for name, value in named.items() if value is not None} | read_settings(settings or [])
+        begun = settings_of_run(out) if resume else {"network": "imle_net", "task": "superclass", "start": None}
+        model, task, start = model or begun["network"], task or begun["task"], start or begun["start"]
+        recipe = changed(recipe_of_run(out) if resume else recipe_for(model), **changes)
+        extras = [name for name, wanted in (("wandb", wandb), ("mlflow", mlflow)) if wanted]
+        data = open_with_store(PtbXl(data_dir, task_called(task)))
         with bar(f"training {model}", TextColumn("{task.fields[note]}")) as progress:
             task = progress.add_task("steps", total=None, note="")
 
             def on_step(now):
-                note = f"epoch {now.epoch + 1}/{epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
+                note = f"epoch {now.epoch + 1}/{recipe.epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
                 done = now.epoch * now.steps + now.step
-                progress.update(task, completed=done, total=epochs * now.steps, note=note)
+                progress.update(task, completed=done, total=recipe.epochs * now.steps, note=note)
 
             def on_epoch(row):
                 print(
@@ -100,7 +148,18 @@ def train(
                 )
 
             try:
-                card = run(data, model, recipe, out, resume=resume, on_step=on_step, on_epoch=on_epoch)
+                card = run(
+                    data,
+                    model,
+                    recipe,
+                    out,
+                    resume=resume,
+                    start=start,
+                    trackers=extras,
+                    devices=all_gpus()[:gpus],
+                    on_step=on_step,
+                    on_epoch=on_epoch,
+                )
             except KeyboardInterrupt:
                 progress.stop()
                 say_what_is_kept(out)

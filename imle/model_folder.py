@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 
 from imle.errors import Refusal
 from imle.labels import LABELS
 from imle.scale import Scale
+from imle.tasks import task
 
 KERAS_FILE = "model.keras"
 OPENVINO_FILE = "model.xml"
@@ -30,7 +30,7 @@ class Card:
     network: its name in the registry, built with `options`. mean_mv, sd_mv: scalars over the training signals.
     thresholds: a probability a label, chosen on fold 9. metrics: by fold. data: what it was trained on.
     recipe: the settings of its run. commit: of the code that trained it. temperature: by which its logits are divided
-    before they become probabilities, fitted on fold 9.
+    before they become probabilities, fitted on fold 9. task: a name of imle.tasks, which says how they become those.
     """
 
     network: str
@@ -44,6 +44,7 @@ class Card:
     recipe: dict = field(default_factory=dict)
     commit: str = ""
     temperature: float = 1.0
+    task: str = "superclass"
 
     @property
     def scale(self) -> Scale:
@@ -51,8 +52,8 @@ class Card:
         return Scale(self.mean_mv, self.sd_mv)
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(n, labels) of the network's logits, at the card's temperature."""
-        return expit(logits / self.temperature)
+        """(n, labels) of the network's logits, at the card's temperature, as its task answers. BadChoice for no task."""
+        return task(self.task).answers(logits / self.temperature)
 
 
 def read_card(folder) -> Card:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,9 @@ def read_catalogue(root: Path) -> pd.DataFrame:
     return table
 
 
-def label_matrix(superclasses: pd.Series) -> np.ndarray:
-    """(n, 5) float32, 1 where a record belongs to a superclass, columns in the order of LABELS."""
-    return np.array([[label in own for label in LABELS] for own in superclasses], np.float32).reshape(-1, len(LABELS))
+def label_matrix(own_labels: Iterable[tuple[str, ...]], labels: tuple[str, ...] = LABELS) -> np.ndarray:
+    """(n, len(labels)) float32, 1 where a record has a label, columns in the order of `labels`."""
+    return np.array([[label in own for label in labels] for own in own_labels], np.float32).reshape(-1, len(labels))
 
 
 def _read_table(root: Path, name: str, needed: tuple[str, ...], **how) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from imle.formats import read_ecg
 from imle.formats.plain_wfdb import ADC_PER_MV
 from imle.ptbxl.catalogue import label_matrix, read_catalogue, read_statements
 from imle.ptbxl.store import Store, open_store
+from imle.tasks import SUPERCLASS, Task
 
 FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 TRAIN_FOLDS = tuple(range(1, 9))
@@ -33,15 +34,16 @@ class PtbXl:
     """PTB-XL (Wagner et al. 2020, doi:10.1038/s41597-020-0495-6), or any data set in its layout.
 
     catalogue: DataFrame by ecg_id (see `read_catalogue`). labels: (n, 5) float32 in the order of LABELS.
-    fold: (n,) strat_fold. simulated: True for the demo cohort. Raises MissingData where `root` is no such data set.
+    fold: (n,) strat_fold. With another `task` than the superclasses, labels and folds are that task's.
+    simulated: True for the demo cohort. Raises MissingData where `root` is no such data set.
     """
 
-    def __init__(self, root):
-        self.root = Path(root)
+    def __init__(self, root, task: Task = SUPERCLASS):
+        self.root, self.task = Path(root), task
         self.catalogue = read_catalogue(self.root)
         self.statements = read_statements(self.root)
-        self.labels = label_matrix(self.catalogue["superclasses"])
-        self.fold = self.catalogue["strat_fold"].to_numpy()
+        self.labels = label_matrix(task.labels_of(self.catalogue), task.labels)
+        self.fold = task.folds_of(self.catalogue)
         about = self.root / "dataset.json"
         self.about = json.loads(about.read_text()) if about.is_file() else {"title": "PTB-XL", "simulated": False}
 
@@ -76,14 +78,14 @@ class PtbXl:
         return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), self.catalogue.loc[ecg_id].to_dict())
 
     def ids(self, folds, labelled: bool = True) -> np.ndarray:
-        """The ecg_ids in these folds; those without a superclass are left out while `labelled`."""
+        """The ecg_ids in these folds; those without a label are left out while `labelled`."""
         keep = np.isin(self.fold, folds)
         if labelled:
             keep &= self.labels.any(axis=1)
         return self.catalogue.index.to_numpy()[keep]
 
     def labels_of(self, ids) -> np.ndarray:
-        """(len(ids), 5) float32, in the order of `ids`."""
+        """(len(ids), labels) float32, in the order of `ids`."""
         return self.labels[self._rows(ids)]
 
     def signals(self, ids) -> np.ndarray:

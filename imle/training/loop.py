@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import keras
@@ -15,17 +16,21 @@ import numpy as np
 from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
-from imle.labels import LABELS
 from imle.model_folder import Card, read_card, save_model, write_atomically
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
 from imle.scale import Scale
+from imle.tasks import SUPERCLASS
+from imle.training.averaging import AveragedWeights
 from imle.training.batches import epoch_batches
+from imle.training.devices import scope_of, step_of, strategy_over
+from imle.training.fine_tuning import source_card, take_over
+from imle.training.losses import loss_for
 from imle.training.recipe import Recipe, dtype_policy
+from imle.training.trackers import EXTRAS, JsonLines, TensorBoard, Tracker, require_extras
 
 CHECKPOINT = "checkpoint.npz"
 RECIPE_FILE = "recipe.json"
-METRICS_FILE = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -51,28 +56,80 @@ def train(
     *,
     resume: bool = False,
     options: dict | None = None,
+    start: Path | None = None,
+    trackers: Sequence[str] = (),
+    devices: Sequence[str] = (),
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[dict], None] = lambda row: None,
 ) -> Card:
     """Train `network` on folds 1-8 of `data`, choose the epoch by macro ROC-AUC on fold 9, leave the model in `out`.
 
-    `out` also gets recipe.json, metrics.jsonl (a row an epoch) and a checkpoint from which `resume` goes on.
+    `out` also gets recipe.json, metrics.jsonl (a row an epoch), TensorBoard's events and a checkpoint from which
+    `resume` goes on, in float32 on a CPU bit for bit. Labels and folds are those of the task of `data`.
+    start: a folder with a model of the same network, whose weights and scale are taken over. trackers: of EXTRAS.
+    devices: TensorFlow's names of those to share each batch; one or none leaves the choice to the backend.
     KeyboardInterrupt passes through; the best epoch so far is in `out` by then. Raises TrainingError.
     """
     out = Path(out)
-    run = _Run(data, network, recipe, out, options or {})
+    require_extras(trackers)
+    if start is not None:
+        options = {**source_card(start, network).options, **(options or {})}
+    run = _Run(data, network, recipe, out, options or {}, start, devices)
     first = run.resume() if resume else run.start_fresh()
-    for epoch in range(first, recipe.epochs):
-        loss = run.train_epoch(epoch, on_step)
-        on_epoch(run.close_epoch(epoch, loss))
+    with told_to(run.trackers(first, trackers)) as tell:
+        for epoch in range(first, recipe.epochs):
+            row = run.train_epoch(epoch, on_step)
+            on_epoch(run.close_epoch(epoch, row, tell))
     return run.best_card
+
+
+@contextmanager
+def told_to(trackers: list[Tracker]) -> Iterator[Callable[[dict], None]]:
+    """A function that tells a row to all `trackers`, which are closed after."""
+
+    def tell(row: dict) -> None:
+        for tracker in trackers:
+            tracker.epoch(row)
+
+    try:
+        yield tell
+    finally:
+        for tracker in trackers:
+            tracker.close()
+
+
+def recipe_of_run(out) -> Recipe:
+    """The recipe that the run in `out` was started with. TrainingError where there is no run."""
+    settings = settings_of_run(out)
+    return Recipe(**{field.name: settings[field.name] for field in fields(Recipe)})
+
+
+def settings_of_run(out) -> dict:
+    """The network, options, task and start of the run in `out`, and the settings of its recipe.
+
+    What its recipe.json does not name came later and is off. TrainingError where there is no run.
+    """
+    out = Path(out)
+    if not (out / CHECKPOINT).is_file():
+        raise TrainingError(f"{out} holds no run to resume; start one there first")
+    return {"task": SUPERCLASS.name, "start": None, **asdict(Recipe()), **json.loads((out / RECIPE_FILE).read_text())}
 
 
 class _Run:
     """One run's state: the network under its optimiser, the records in memory, the best epoch so far."""
 
-    def __init__(self, data: PtbXl, network: str, recipe: Recipe, out: Path, options: dict):
+    def __init__(
+        self,
+        data: PtbXl,
+        network: str,
+        recipe: Recipe,
+        out: Path,
+        options: dict,
+        start: Path | None,
+        devices: Sequence[str],
+    ):
         self.recipe, self.out, self.data, self.network, self.options = recipe, out, data, network, options
+        self.start, self.task = start, data.task
         models.network(network)  # a wrong name is refused before minutes of reading
         train_ids, select_ids = data.ids(TRAIN_FOLDS), data.ids(SELECT_FOLD)
         if not len(train_ids) or not len(select_ids):
@@ -80,30 +137,38 @@ class _Run:
                 f"{data.root} has no labelled records in folds 1-8 or none in fold 9; both are needed to train"
             )
         signals_mv = data.signals(train_ids)
-        self.scale = Scale.of(signals_mv)
+        self.scale = read_card(start).scale if start else Scale.of(signals_mv)
         self.signals, self.targets = self.scale.standardise(signals_mv), data.labels_of(train_ids)
         self.select_signals = self.scale.standardise(data.signals(select_ids))
         self.select_targets = data.labels_of(select_ids)
         self.steps = max(1, len(self.signals) // recipe.batch_size)
         keras.utils.set_random_seed(recipe.seed)
-        self.model, self.trainer = compiled_trainer(network, options, recipe, dtype_policy(recipe.precision))
+        strategy = strategy_over(devices)
+        with scope_of(strategy):
+            self.model, self.trainer = compiled_trainer(
+                network,
+                self._build_options(),
+                recipe,
+                dtype_policy(recipe.precision),
+                loss_for(self.task, self.targets, recipe.class_weighting),
+            )
+        if start:
+            take_over(self.model, start)
+        self.step = step_of(self.trainer, strategy)
+        self.averaged = AveragedWeights(self.model, recipe.ema_decay) if recipe.ema_decay else None
         self.best_auc, self.best_card = -1.0, None
 
     def start_fresh(self) -> int:
         if (self.out / CHECKPOINT).exists():
             raise TrainingError(f"{self.out} already holds a run; resume it, or give another folder")
         self.out.mkdir(parents=True, exist_ok=True)
-        settings = {"network": self.network, "options": self.options, **asdict(self.recipe)}
-        write_atomically(self.out / RECIPE_FILE, json.dumps(settings, indent=2) + "\n")
-        (self.out / METRICS_FILE).write_text("")
+        write_atomically(self.out / RECIPE_FILE, json.dumps(self._settings(), indent=2) + "\n")
         return 0
 
     def resume(self) -> int:
         """Take up the checkpoint in `out`; returns the first epoch still to run."""
-        if not (self.out / CHECKPOINT).is_file():
-            raise TrainingError(f"{self.out} holds no run to resume; start one there first")
-        settings = json.loads((self.out / RECIPE_FILE).read_text())
-        mine = json.loads(json.dumps({"network": self.network, "options": self.options, **asdict(self.recipe)}))
+        settings = settings_of_run(self.out)
+        mine = json.loads(json.dumps(self._settings()))
         changed = sorted(key for key in mine if settings.get(key) != mine[key])
         if changed:
             raise TrainingError(
@@ -113,48 +178,55 @@ class _Run:
         with np.load(self.out / CHECKPOINT) as saved:
             for index, variable in enumerate(self._variables()):
                 variable.assign(saved[f"v{index}"])
+            if self.averaged:
+                self.averaged.restore(saved)
             self.best_auc, epoch = float(saved["best_auc"]), int(saved["epoch"])
         self.best_card = read_card(self.out)
         return epoch + 1
 
-    def train_epoch(self, epoch: int, on_step: Callable[[Progress], None]) -> float:
-        """Run one epoch's batches; returns their mean loss. TrainingError where the loss is no number."""
+    def trackers(self, done: int, extras: Sequence[str]) -> list[Tracker]:
+        """Those that hear of the epochs after the first `done`."""
+        always = [JsonLines(self.out, done), TensorBoard(self.out)]
+        return always + [EXTRAS[name](self.out, self._settings()) for name in extras]
+
+    def train_epoch(self, epoch: int, on_step: Callable[[Progress], None]) -> dict:
+        """Run one epoch's batches; returns their mean loss and the last learning rate. TrainingError where the loss is no number."""
         total, started = 0.0, time.monotonic()
         batches = epoch_batches(self.signals, self.targets, self.recipe, epoch)
         for step, (signals, targets) in enumerate(batches):
             rate = self.recipe.rate_at(epoch * self.steps + step, self.recipe.epochs * self.steps)
             self.trainer.optimizer.learning_rate.assign(rate)
-            # reset_metrics: Keras otherwise gives the running mean over all batches since the last reset
-            self.trainer.reset_metrics()
-            total += float(self.trainer.train_on_batch(signals, targets))
+            total += self.step(signals, targets)
             if not np.isfinite(total):
                 raise TrainingError(
                     f"the loss is no number in epoch {epoch + 1}, step {step + 1}; lower the learning rate"
                 )
+            if self.averaged:
+                self.averaged.update()
             seconds = time.monotonic() - started
             on_step(Progress(epoch, step + 1, self.steps, total / (step + 1), (step + 1) * len(signals) / seconds))
-        return total / self.steps
+        return {"loss": round(total / self.steps, 5), "learning_rate": float(f"{rate:.4g}")}
 
-    def close_epoch(self, epoch: int, loss: float) -> dict:
-        """Score fold 9, keep the model where it is the best so far, write checkpoint and metrics; returns the row."""
-        logits = self.trainer.predict(self.select_signals, batch_size=64, verbose=0)
-        probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
-        auc = macro_auc(self.select_targets, probabilities)
+    def close_epoch(self, epoch: int, row: dict, tell: Callable[[dict], None]) -> dict:
+        """Score fold 9, keep the model where it is the best so far, tell the row, write the checkpoint; returns the row."""
+        with self.averaged.in_place() if self.averaged else nullcontext():
+            logits = self.trainer.predict(self.select_signals, batch_size=64, verbose=0)
+            probabilities = self.task.answers(logits.astype(np.float64))
+            auc = macro_auc(self.select_targets, probabilities)
+            if auc > self.best_auc or self.best_card is None:
+                self.best_auc = auc
+                self._keep(epoch, auc, probabilities)
+        by_label = class_auc(self.select_targets, probabilities).round(5).tolist()
         row = {
             "epoch": epoch + 1,
-            "loss": round(loss, 5),
+            **row,
             "fold9_macro_auc": round(auc, 5),
-            "fold9_auc": dict(
-                zip(LABELS, class_auc(self.select_targets, probabilities).round(5).tolist(), strict=True)
-            ),
+            "fold9_auc": dict(zip(self.task.labels, by_label, strict=True)),
             "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         }
-        if auc > self.best_auc or self.best_card is None:
-            self.best_auc = auc
-            self._keep(epoch, auc, probabilities)
+        # Told before the checkpoint is written: a run cut off between tells the row again, rather than never.
+        tell(row)
         self._checkpoint(epoch)
-        with (self.out / METRICS_FILE).open("a") as file:
-            file.write(json.dumps(row) + "\n")
         return row
 
     def _keep(self, epoch: int, auc: float, probabilities: np.ndarray) -> None:
@@ -163,34 +235,53 @@ class _Run:
             network=self.network,
             options=self.options,
             **asdict(self.scale),
-            thresholds=dict(zip(LABELS, thresholds.round(4).tolist(), strict=True)),
+            thresholds=dict(zip(self.task.labels, thresholds.round(4).tolist(), strict=True)),
             metrics={"fold9": {"macro_auc": round(auc, 5), "records": len(self.select_targets)}},
             data={"title": self.data.title, "train_records": len(self.targets), "train_folds": list(TRAIN_FOLDS)},
             recipe={**asdict(self.recipe), "best_epoch": epoch + 1},
             commit=_commit(),
+            labels=self.task.labels,
+            task=self.task.name,
         )
-        exact = _under_policy("float32", lambda: models.build(self.network, **self.options))
+        exact = _under_policy("float32", lambda: models.build(self.network, **self._build_options()))
         exact.set_weights(self.model.get_weights())
         save_model(self.out, exact, self.best_card)
 
     def _checkpoint(self, epoch: int) -> None:
         fresh = self.out / f"new.{CHECKPOINT}"
         arrays = {f"v{index}": np.asarray(variable) for index, variable in enumerate(self._variables())}
+        if self.averaged:
+            arrays |= self.averaged.state()
         np.savez(fresh, epoch=epoch, best_auc=self.best_auc, **arrays)
         fresh.replace(self.out / CHECKPOINT)
 
+    def _settings(self) -> dict:
+        """All that a run must be resumed with."""
+        start = str(self.start) if self.start else None
+        run = {"network": self.network, "options": self.options, "task": self.task.name, "start": start}
+        return {**run, **asdict(self.recipe)}
+
+    def _build_options(self) -> dict:
+        return {"classes": len(self.task.labels), **self.options}
+
     def _variables(self) -> list:
+        # All that a step changes, the states of random seeds among them; without those of metrics, which each step resets.
         return [*self.trainer.variables, *self.trainer.optimizer.variables]
 
 
-def compiled_trainer(network: str, options: dict, recipe: Recipe, policy: str) -> tuple[keras.Model, keras.Model]:
-    """The network under Keras's dtype `policy`, and the same from signal to logits with the recipe's optimiser and loss."""
+def compiled_trainer(
+    network: str, options: dict, recipe: Recipe, policy: str, loss: Callable | None = None
+) -> tuple[keras.Model, keras.Model]:
+    """The network under Keras's dtype `policy`, and the same from signal to logits with the recipe's optimiser and `loss`.
+
+    Without `loss` it is binary cross-entropy, which the superclasses take.
+    """
     model = _under_policy(policy, lambda: models.build(network, **options))
     trainer = keras.Model(model.input, model.output["logits"])
     optimiser = keras.optimizers.AdamW(
         recipe.learning_rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
     )
-    trainer.compile(optimiser, keras.losses.BinaryCrossentropy(from_logits=True))
+    trainer.compile(optimiser, loss or keras.losses.BinaryCrossentropy(from_logits=True))
     optimiser.build(trainer.trainable_variables)
     return model, trainer
 
