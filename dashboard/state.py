@@ -6,6 +6,7 @@ Nothing here imports TensorFlow or OpenVINO; a model brings its own engine when 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -96,6 +97,14 @@ def measurements(record: int) -> Measurements:
     """What can be measured of the record, at 500 Hz where there is one. UnreadableEcg where it cannot be read."""
     root = data_root()
     return _measurements(record, (str(root), _changed(root / DATABASE)))
+
+
+def make_ready(record: int, revealed: bool) -> None:
+    """Read, measure and (where opinions show) explain a record before it is asked for; what fails is told when it is."""
+    wanted = [ecg_for_the_eye, measurements, *([explanation] if revealed else [])]
+    for find in wanted:
+        with suppress(Refusal):
+            find(record)
 
 
 def upload_measurements(ecg: Ecg) -> Measurements:
