@@ -116,23 +116,55 @@ def evaluate(
     model: ModelName = "imle_net",
     fold: Annotated[int, typer.Option(min=1, max=10)] = 10,
     engine: Engine = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option("--calibrate", help="First fit temperature and thresholds on fold 9 into the model's folder."),
+    ] = False,
+    predictions: Annotated[
+        Path | None, typer.Option(help="A Parquet file for the probabilities; it keeps those of other folds.")
+    ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the model's README.md from its reports in --out's folder.")
+    ] = False,
 ):
-    """Score a model on one fold: ROC-AUC, accuracy and F1, each with a 1000-sample bootstrap interval."""
+    """Score a model on one fold: ranking, calibration, errors and subgroups, each with a 1000-sample bootstrap interval."""
     with refusals():
+        import pandas as pd
+
+        from imle.evaluation.calibration import check_fold, recalibrate
+        from imle.evaluation.model_card import write_model_card
+        from imle.evaluation.report import answer, training_of
         from imle.evaluation.report import evaluate as score
-        from imle.inference import load_model
+        from imle.evaluation.results import check_predictions, keep_predictions
+        from imle.inference import load_model, model_folder
+        from imle.model_folder import write_atomically
         from imle.ptbxl import PtbXl
 
+        if calibrate:
+            check_fold(fold)
+        predictor, folder = load_model(model, engine), model_folder(model)
         data = open_with_store(PtbXl(data_dir))
-        predictor = load_model(model, engine)
+        if predictions:
+            check_predictions(predictions, predictor.name, data.title, list(predictor.labels))
         with bar(f"fold {fold}", MofNCompleteColumn()) as progress:
             task = progress.add_task("records", total=None)
-            report = score(
+            answers = answer(
                 predictor, data, fold, progress=lambda done, n: progress.update(task, completed=done, total=n)
             )
+        own = recalibrate(folder, answers.truth, answers.logits) if calibrate else predictor.card
+        report = score(answers, own, training_of(own, folder))
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(report, indent=2) + "\n")
+        write_atomically(out, json.dumps(report, indent=2) + "\n")
+        if predictions:
+            probabilities = own.probabilities(answers.logits)
+            keep_predictions(
+                predictions, report, pd.DataFrame(probabilities, pd.Index(answers.ids, name="ecg_id"), own.labels)
+            )
+        if card:
+            write_model_card(folder, out.parent)
     print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
+    if calibrate:
+        print(f"  temperature {own.temperature:.4f} and the thresholds of best F1 are in {folder}")
     for name, row in {**report["metrics"], **report["auc_by_label"]}.items():
         if row["value"] is not None:
             print(f"  {name:18} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")

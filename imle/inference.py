@@ -34,8 +34,11 @@ AXES_BY_LABEL = 3
 
 @dataclass(frozen=True)
 class Prediction:
-    """Answers for n records: probabilities (n, labels) float32, and the attention where the network has any."""
+    """Answers for n records, float32: the network's logits (n, labels), the probabilities that the card makes of them,
+    and the attention where the network has any.
+    """
 
+    logits: np.ndarray
     probabilities: np.ndarray
     attention: Attention | None
 
@@ -73,7 +76,8 @@ class Predictor:
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        return Prediction(1 / (1 + np.exp(-outputs["logits"])), self._attention(outputs))
+        logits = outputs["logits"]
+        return Prediction(logits, self.card.probabilities(logits), self._attention(outputs))
 
     def _attention(self, outputs: dict[str, np.ndarray]) -> Attention | None:
         if "channel" not in outputs:

@@ -7,6 +7,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from imle.errors import Refusal
 from imle.labels import LABELS
 from imle.scale import Scale
@@ -26,7 +28,8 @@ class Card:
 
     network: its name in the registry, built with `options`. mean_mv, sd_mv: scalars over the training signals.
     thresholds: a probability a label, chosen on fold 9. metrics: by fold. data: what it was trained on.
-    recipe: the settings of its run. commit: of the code that trained it.
+    recipe: the settings of its run. commit: of the code that trained it. temperature: by which its logits are divided
+    before they become probabilities, fitted on fold 9.
     """
 
     network: str
@@ -39,11 +42,16 @@ class Card:
     data: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     commit: str = ""
+    temperature: float = 1.0
 
     @property
     def scale(self) -> Scale:
         """By which the network's input is standardised."""
         return Scale(self.mean_mv, self.sd_mv)
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """(n, labels) of the network's logits, at the card's temperature."""
+        return 1 / (1 + np.exp(-logits / self.temperature))
 
 
 def read_card(folder) -> Card:
@@ -57,6 +65,8 @@ def read_card(folder) -> Card:
         card = Card(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
         raise NotAModel(f"{path} is damaged ({error}); copy the model folder again") from None
+    if not (isinstance(card.temperature, int | float) and card.temperature > 0):
+        raise NotAModel(f"{path} has temperature {card.temperature!r}; it should be a number above 0")
     card.labels = tuple(card.labels)
     return card
 

@@ -1,35 +1,72 @@
-"""Percentile bootstrap intervals (Efron & Tibshirani 1993, chapter 13) over records."""
+"""Percentile bootstrap intervals (Efron & Tibshirani 1993, chapter 13) over records, many figures from the same draws."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 SAMPLES = 1000
 COVERAGE = 0.95
+# Draws computed together: enough to share what does not depend on the draw, few enough to need little memory.
+AT_ONCE = 200
+DECIMALS = 5
+
+
+class Interval(NamedTuple):
+    """A figure of all records, and the low and high end of its 95 % interval; NaN where it is undefined."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_json(self) -> dict:
+        """Rounded, null for NaN."""
+        return {
+            key: None if np.isnan(number) else round(float(number), DECIMALS) for key, number in self._asdict().items()
+        }
 
 
 def bootstrap(
-    metric: Callable[[np.ndarray, np.ndarray], np.ndarray | float],
-    y: np.ndarray,
-    p: np.ndarray,
+    figures: Callable[[np.ndarray], dict[Hashable, np.ndarray]],
+    records: int,
     samples: int = SAMPLES,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`metric(y, p)` of all n records, and the low and high end of its 95 % interval over `samples` draws of n records.
+    raised_by_noise: Collection[Hashable] = (),
+) -> dict[Hashable, Interval]:
+    """Each of `figures` with its interval over `samples` draws of `records` records.
 
-    y, p: (n, k). The metric may give one figure or an array of them; draws in which a figure is NaN are left out of
-    its interval. The same seed draws the same records, so that two models can be compared draw by draw.
+    `figures(counts)` takes (records, s), how often each record counts in each of s draws, and answers (s,) a name.
+    Draws in which a figure is NaN are left out of its interval. The same seed draws the same records, so that two
+    models can be compared draw by draw.
+
+    raised_by_noise: names of figures, such as a sum of absolute gaps, that are larger in a draw than over all records
+    because the draw adds noise of its own. Their draws are shifted to have the figure as their mean; otherwise the
+    figure could lie outside its interval.
     """
+    whole = figures(np.ones((records, 1)))
+    parts = [figures(counts) for counts in draws(records, samples, seed)]
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    for name in raised_by_noise:
+        drawn[name] = drawn[name] - np.nanmean(drawn[name]) + whole[name][0]
+    return {name: _interval(whole[name][0], drawn[name]) for name in whole}
+
+
+def draws(records: int, samples: int, seed: int) -> Iterator[np.ndarray]:
+    """(records, up to AT_ONCE) float64 at a time: how often each record was drawn, `samples` columns in all."""
     rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(samples):
-        rows = rng.integers(0, len(y), len(y))
-        draws.append(metric(y[rows], p[rows]))
+    for first in range(0, samples, AT_ONCE):
+        counts = np.empty((records, min(AT_ONCE, samples - first)))
+        for column in counts.T:
+            column[:] = np.bincount(rng.integers(0, records, records), minlength=records)
+        yield counts
+
+
+def _interval(value: float, drawn: np.ndarray) -> Interval:
     tail = (1 - COVERAGE) / 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice")  # a figure undefined in every draw has no interval: NaN
-        low, high = np.nanquantile(np.array(draws, np.float64), [tail, 1 - tail], axis=0)
-    return np.asarray(metric(y, p), np.float64), low, high
+        low, high = np.nanquantile(drawn, [tail, 1 - tail])
+    return Interval(float(value), float(low), float(high))

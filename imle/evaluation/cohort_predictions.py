@@ -44,7 +44,7 @@ class AlreadyRunning(Refusal):
 def predictions_folder(data: PtbXl, model_folder: Path, engine: str) -> Path:
     """Where the answers of this model on this engine for this data set lie, or will.
 
-    Another folder as soon as a record's file, the list of records, the weights or their scale change. BadChoice for a
+    Another folder as soon as a record's file, the list of records, the weights, their scale or temperature change. BadChoice for a
     model of other labels than LABELS; NotAModel for a folder without one.
     """
     parts = f"predictions 1 {engine} {_model_digest(Path(model_folder))} {_data_digest(data)}"
@@ -155,7 +155,7 @@ def _model_digest(folder: Path) -> str:
     if weights is None:
         return "none"
     with weights.open("rb") as file:
-        return f"{card.scale} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return f"{card.scale} {card.temperature} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _data_digest(data: PtbXl) -> str:

@@ -1,0 +1,225 @@
+"""The README.md of a model folder, written from the model's card and the reports that `imle evaluate` made of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from imle.errors import BadChoice
+from imle.evaluation.bootstrap import Interval
+from imle.labels import LABEL_TITLES
+from imle.model_folder import Card, read_card, write_atomically
+from imle.ptbxl.dataset import SELECT_FOLD
+
+README = "README.md"
+PERCENT = ("mean_accuracy",)
+METRIC_TITLES = {
+    "macro_auc": "macro ROC-AUC",
+    "macro_ap": "macro average precision",
+    "mean_accuracy": "mean accuracy at 0.5, %",
+    "published_max_f1": "max F1 (the authors')",
+    "macro_f1": "macro F1 at the thresholds",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+}
+GROUP_TITLES = {"sex": "sex", "age": "age", "device": "device", "validated": "validated by a human"}
+LIMITS = """\
+- One database of one country, recorded with one maker's devices between 1989 and 1996. Elsewhere, and on other devices,
+  filters and electrode placements, expect less.
+- The labels are what the reports state, whatever their likelihood; no imaging or laboratory finding stands behind
+  them. What the readers overlooked or were used to call something, the model learned to.
+- Resting 12-lead ECGs of 10 s, of which it sees what 100 Hz holds. No rhythm diagnosis, no pacemaker spikes, no urgency.
+- Its labels are superclasses: an infarction may be old or fresh, of any wall; a rare finding inside a superclass may be missed
+  every time without a figure here showing it.
+- Thresholds maximise F1 on one fold with its share of each label; another population wants other ones.
+- A heatmap says where the model looked, not that it was right to."""
+
+
+def write_model_card(folder: Path, results: Path) -> None:
+    """Write README.md into the model `folder` from the reports of that model in the folder `results`.
+
+    BadChoice where there is none at the card's temperature and thresholds.
+    """
+    folder = Path(folder)
+    write_atomically(folder / README, model_card(folder.name, read_card(folder), reports_of(folder, results)))
+
+
+def reports_of(folder: Path, results: Path) -> dict[int, dict]:
+    """By fold, the reports in the folder `results` on the model in `folder` at its temperature and thresholds of today."""
+    card, name = read_card(folder), Path(folder).name
+    found = [report for path in sorted(Path(results).glob("*.json")) if (report := _report(path, name, card))]
+    if not found:
+        raise BadChoice(f"{results} has no report on {name} as it is now; evaluate it again before its card is written")
+    return {report["fold"]: report for report in sorted(found, key=lambda report: report["fold"])}
+
+
+def model_card(name: str, card: Card, reports: dict[int, dict]) -> str:
+    """The text of the README of model `name`, its figures those of `reports` by fold."""
+    last = reports[max(reports)]
+    parts = [
+        f"# {last['title']} (`{name}`)\n\nResearch use only; not a medical device.",
+        _model(card, last),
+        _protocol(card, last),
+        _figures(reports),
+        _by_label(last),
+        _calibration(reports),
+        _subgroups(last),
+        f"## Limits\n\n{LIMITS}",
+        "Written by `imle evaluate --card` from the model's card and its reports; edit those, not this page.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def lower_subgroups(report: dict) -> list[dict]:
+    """The subgroups whose interval of macro ROC-AUC lies wholly below the figure over all records."""
+    overall = report["metrics"]["macro_auc"]["value"]
+    return [
+        own
+        for own in report["subgroups"]
+        if overall is not None and own["macro_auc"]["high"] is not None and own["macro_auc"]["high"] < overall
+    ]
+
+
+def _report(path: Path, name: str, card: Card) -> dict | None:
+    """The report in this file where it is one on this model as it is; else None."""
+    try:
+        report = json.loads(path.read_text())
+    except ValueError:
+        return None
+    expected = {"model": name, "temperature": card.temperature, "thresholds": card.thresholds}
+    is_report = isinstance(report, dict) and "metrics" in report
+    return report if is_report and all(report.get(key) == value for key, value in expected.items()) else None
+
+
+def _model(card: Card, report: dict) -> str:
+    labels = ", ".join(f"{label} ({LABEL_TITLES.get(label, label)})" for label in card.labels)
+    return (
+        f"Network `{card.network}` ({report['source']}). It takes 10 s of a 12-lead ECG at 100 Hz in millivolts and gives a "
+        f"probability each of {labels}; a record may have several. The figures are those of the {report['engine']} engine."
+    )
+
+
+def _protocol(card: Card, report: dict) -> str:
+    lines = ["## Data and protocol", ""]
+    if "train_folds" in card.data:
+        folds = ", ".join(map(str, card.data["train_folds"]))
+        lines.append(f"- Trained on {card.data['train_records']:,} records of {card.data['title']}, folds {folds}.")
+    else:
+        lines.append(f"- Not trained here: {', '.join(map(str, card.data.values())) or 'of unknown origin'}.")
+    training = report["training"]
+    if training["epochs"] is not None:
+        lines.append(
+            f"- Epoch {training['best_epoch']} of {training['epochs']} was the best on fold {SELECT_FOLD}; "
+            f"seed {training['seed']}; code of commit {card.commit or 'unknown'}."
+        )
+        if training["finished"] is False:
+            lines.append(
+                f"- **The run was not finished: {training['epochs_done']} of {training['epochs']} epochs were done.** "
+                "Its figures say little of the network."
+            )
+        lines.append("- Recipe: " + ", ".join(f"{key} {value}" for key, value in card.recipe.items()) + ".")
+    lines += [
+        f"- Temperature and thresholds were fitted on fold {SELECT_FOLD}, so that the figures of that fold flatter; fold 10 "
+        "was used for no choice here.",
+        "- No patient is in two folds. A record's labels are the superclasses of all its diagnostic statements; records "
+        "without any are left out.",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(reports: dict[int, dict]) -> str:
+    heads = [f"fold {fold} (n = {report['records']:,})" for fold, report in reports.items()]
+    rows = [
+        [title, *(_shown(report["metrics"][name], 100 if name in PERCENT else 1) for report in reports.values())]
+        for name, title in METRIC_TITLES.items()
+    ]
+    first = next(iter(reports.values()))
+    meanings = "\n".join(f"- {METRIC_TITLES[name]}: {row['definition']}" for name, row in first["metrics"].items())
+    return f"## Figures\n\nIn brackets the {first['interval']}.\n\n{_table(['', *heads], rows)}\n\n{meanings}"
+
+
+def _by_label(report: dict) -> str:
+    heads = ["fold " + str(report["fold"]), *report["auc_by_label"]]
+    columns = {label: report["confusion"][label] for label in report["auc_by_label"]}
+    rows = [
+        ["records", *(f"{count:,}" for count in report["records_by_label"].values())],
+        ["ROC-AUC", *map(_shown, report["auc_by_label"].values())],
+        ["average precision", *map(_shown, report["average_precision_by_label"].values())],
+        ["threshold", *(f"{threshold:.4f}" for threshold in report["thresholds"].values())],
+        *(
+            [title, *(_shown(own[key]) for own in columns.values())]
+            for key, title in (
+                ("sensitivity", "sensitivity"),
+                ("specificity", "specificity"),
+                ("precision", "precision"),
+            )
+        ),
+        ["F1", *(_shown(own["f1"]) for own in columns.values())],
+        ["told and true", *(f"{own['tp']:,}" for own in columns.values())],
+        ["told, not true", *(f"{own['fp']:,}" for own in columns.values())],
+        ["true, not told", *(f"{own['fn']:,}" for own in columns.values())],
+        ["neither", *(f"{own['tn']:,}" for own in columns.values())],
+    ]
+    return f"## By label\n\n{_table(heads, rows)}"
+
+
+def _calibration(reports: dict[int, dict]) -> str:
+    temperature = next(iter(reports.values()))["temperature"]
+    rows = [
+        [
+            f"fold {fold}",
+            *(_shown(part[name]) for name in ("ece", "brier") for part in (report["uncalibrated"], report["metrics"])),
+        ]
+        for fold, report in reports.items()
+    ]
+    heads = ["", "calibration error without", "with temperature", "Brier score without", "with temperature"]
+    leaning = "too sure" if temperature > 1 else "not sure enough"
+    said = (
+        "No temperature was fitted; the probabilities are the network's own."
+        if temperature == 1
+        else f"Logits are divided by the temperature {temperature:.4f} (fitted on fold {SELECT_FOLD}, least cross-entropy): "
+        f"without it the network is {leaning} of its answers. It changes no order, hence neither ROC-AUC nor average precision."
+    )
+    return f"## Calibration\n\n{said}\n\n{_table(heads, rows)}"
+
+
+def _subgroups(report: dict) -> str:
+    rows = [
+        [GROUP_TITLES[own["group"]], own["value"], f"{own['records']:,}", _shown(own["macro_auc"])]
+        for own in report["subgroups"]
+    ]
+    heads = [f"fold {report['fold']}", "", "records", "macro ROC-AUC"]
+    return f"## Bias by subgroup\n\n{_bias(report)}\n\n{_table(heads, rows)}"
+
+
+def _bias(report: dict) -> str:
+    overall = report["metrics"]["macro_auc"]["value"]
+    lower = [
+        f"- {GROUP_TITLES[own['group']]} {own['value']}: {_shown(own['macro_auc'])}, {own['records']:,} records"
+        for own in lower_subgroups(report)
+    ]
+    if not lower:
+        said = f"No group's interval lies wholly below the macro ROC-AUC over all records, {overall:.4f}."
+    else:
+        said = (
+            f"The model ranks these groups worse than all records together ({overall:.4f}): their interval lies wholly "
+            "below it.\n\n" + "\n".join(lower)
+        )
+    return (
+        said
+        + "\n\nGroups also differ in how hard their records are, and about one in forty would stand out by chance alone."
+    )
+
+
+def _shown(row: dict, times: float = 1) -> str:
+    figure = Interval(*(row[key] for key in Interval._fields))
+    if figure.value is None:
+        return "n/a"
+    digits = 2 if times == 100 else 4
+    value, low, high = (f"{number * times:.{digits}f}" for number in figure)
+    return f"{value} ({low} to {high})"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
