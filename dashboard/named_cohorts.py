@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from dashboard.confusion_cell import read_cell
 from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Filters
+from dashboard.confusion_cell import read_cell
 from imle.errors import BadChoice, Refusal
 from imle.labels import LABELS
 from imle.model_folder import write_atomically
