@@ -71,7 +71,10 @@ class Compared:
 
 
 def read_results() -> tuple[tuple[Result, ...], pd.DataFrame]:
-    """The shipped results for the five superclasses, by name, and the truth they are held against. UnreadableResults."""
+    """The shipped results for the five superclasses, and the truth they are held against. UnreadableResults.
+
+    The best macro ROC-AUC comes first, on the lowest fold that a model answered: fold 9 is the one that may choose.
+    """
     found, name = [], "truth"
     try:
         truth = read_truth()
@@ -86,7 +89,7 @@ def read_results() -> tuple[tuple[Result, ...], pd.DataFrame]:
         ) from None
     if not found:
         raise UnreadableResults(f"{RESULTS} has no results of a model; write some with imle evaluate --predictions")
-    return tuple(found), truth
+    return tuple(sorted(found, key=_merit, reverse=True)), truth
 
 
 def titles(results: Sequence[Result]) -> dict[str, str]:
@@ -114,13 +117,6 @@ def unfinished(result: Result) -> str:
     if training.get("finished") is not False:
         return ""
     return f"unfinished, {training.get('epochs_done', '?')} of {training.get('epochs', '?')} epochs"
-
-
-def by_merit(models: dict[str, Compared], results: Sequence[Result]) -> list[str]:
-    """Titles by macro ROC-AUC on the lowest fold that a model answered, which is the one that may choose; best first."""
-    reports = {result.name: result.reports[min(result.reports)] for result in results}
-    merit = {title: reports[own.name]["metrics"]["macro_auc"]["value"] or 0 for title, own in models.items()}
-    return sorted(models, key=merit.get, reverse=True)
 
 
 def by_label(model: Compared, measure: str) -> pd.DataFrame:
@@ -187,6 +183,10 @@ def subgroup_rows(models: dict[str, Compared]) -> pd.DataFrame:
         for title, own in models.items() for found in own.report.get("subgroups", [])
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "group", "row", "records", *FIGURE])
+
+
+def _merit(result: Result) -> float:
+    return result.reports[min(result.reports)]["metrics"]["macro_auc"]["value"] or 0.0
 
 
 def _compared(result: Result, series: Series, truth: pd.DataFrame, fold: int) -> Compared:

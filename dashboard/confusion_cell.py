@@ -1,4 +1,4 @@
-"""A cell of a model's confusion table as a filter over records: those found, missed, falsely called or rightly not called."""
+"""A cell of a model's confusion table as a filter over records: those found, missed, falsely called or ruled out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imle.evaluation.results import read_result, read_truth
 from imle.labels import LABELS
 
 # What each cell is called, for a label X: the model says X, or not, of a record that has it, or has not.
-CELL_WORDS = {"tp": "found", "fn": "missed", "fp": "falsely called", "tn": "rightly not called"}
+CELL_WORDS = {"tp": "found", "fn": "missed", "fp": "false alarms", "tn": "ruled out"}
 TEXT = re.compile(
     rf"(?P<model>\S+): (?P<label>{'|'.join(LABELS)}) (?P<words>{'|'.join(CELL_WORDS.values())})"
     r" at (?P<threshold>[01]\.?\d*), fold (?P<fold>\d+)"

@@ -12,6 +12,9 @@ from dashboard.widgets.frame import refuse
 from imle.errors import Refusal
 from imle.evaluation.published_figures import read_published
 
+# So many models leave room for two tables beside each other.
+FEW = 2
+
 try:
     results, truth = compare_state.results()
 except Refusal as error:
@@ -33,11 +36,14 @@ with left:
 with right:
     label_bars(models, published, fold)
 one_finding(models)
-left, right = st.columns([5, 7], gap="large")
-with right:
-    further_figures(models, fold)
-subgroup_table(models, fold)
-definitions(models)
+difference = st.container(key="compare_difference")
+with st.container(key="compare_tables"):
+    left, right = st.columns([5, 7], gap="large") if len(models) <= FEW else (st.container(), st.container())
 with left:
-    paired_difference(models, results, published, fold)
+    further_figures(models, fold)
+with right:
+    subgroup_table(models, fold)
+definitions(models)
+with difference:  # takes longest where it is new, so it is drawn last
+    paired_difference(models, published, fold)
 compare_controls.keep()

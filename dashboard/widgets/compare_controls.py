@@ -13,7 +13,7 @@ from imle.labels import LABEL_TITLES, LABELS
 FIRST_LABEL = "MI"
 KEYS = ("models", "on_fold", "measure", "finding", "judged", "cut", "first", "second")
 LABEL_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
-FOLD_HELP = "10: never used for any choice, read once a finished model. 9: chose the models and their thresholds."
+FOLD_HELP = "10: used for no choice. 9: chose the models and their thresholds."
 
 
 def top_line(results: tuple[Result, ...]) -> tuple[list[str], int]:

@@ -39,16 +39,16 @@ def one_finding(models: dict[str, Compared]) -> None:
 
 def _at_a_threshold(models: dict[str, Compared], label: str) -> tuple[Compared, OperatingPoint]:
     with st.container(key="threshold"):
-        left, middle, right = st.columns([4, 5, 5], gap="large")
+        left, middle, right = st.columns([4, 6, 5], gap="large")
     with left:
         st.subheader("At a threshold", anchor=False)
         model = models[title_choice("Model", "judged", list(models))]
         threshold = _threshold(model, label)
         point = compare_state.operating_point(model, label, threshold)
-        st.markdown(_sentence(point, label))
     with middle:
         st.subheader("Records", anchor=False)
         _confusion(model, label, threshold, point)
+        st.markdown(_sentence(point, label))
     with right:
         _rates(model, label, threshold, point)
     return model, point
@@ -62,11 +62,20 @@ def _threshold(model: Compared, label: str) -> float:
     if st.session_state.get("cut_of") not in (None, whose) or st.session_state.get("cut", own) not in options:
         st.session_state["cut"] = own
     st.session_state["cut_of"] = whose
-    return st.select_slider(
+    cut = st.select_slider(
         f"Called {label} from a probability of",
-        options, own, key="cut", bind="query-params", help=OWN_HELP,
-        format_func=lambda step: f"{step:.4f}".rstrip("0").ljust(4, "0"),
+        options,
+        own,
+        key="cut",
+        bind="query-params",
+        help=OWN_HELP,
+        format_func="{:g}".format,
+    )
+    st.button(
+        f"Back to its own, {own:.4g}", on_click=st.session_state.update, args=({"cut": own},), disabled=cut == own,
+        type="tertiary", help=OWN_HELP,
     )  # fmt: skip
+    return cut  # fmt: skip
 
 
 def _sentence(point: OperatingPoint, label: str) -> str:
@@ -133,7 +142,7 @@ def _rates(model: Compared, label: str, threshold: float, point: OperatingPoint)
     )
     headed(plain(f"{model.series.title} at {threshold:.4g}"), frame, f"threshold_{label}_fold{model.report['fold']}")
     rows = [row(name.capitalize(), figure(*value, decimals=3)) for name, value in point.rates.items()]
-    figure_table(f"Rates of {label}", ["", "with 95 % interval"], rows)
+    figure_table(f"Rates of {label}", ["", "with 95 % interval"], rows, state.dark())
 
 
 def _draw_curves(places, models: dict[str, Compared], label: str, model: Compared, point: OperatingPoint) -> None:

@@ -8,44 +8,37 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import compare_state, state
-from dashboard.compared import Compared, by_merit, further_rows, subgroup_rows
+from dashboard.compared import FURTHER, HEADLINES, Compared, further_rows, subgroup_rows
 from dashboard.widgets.compare_controls import title_choice
 from dashboard.widgets.csv_button import headed
 from dashboard.widgets.figure_table import model_columns
 from dashboard.widgets.frame import note, plain
 from imle.evaluation.auc_difference import MACRO
 from imle.evaluation.published_figures import PublishedGroup
-from imle.evaluation.results import Result
 from imle.figures.compare import CONFIG, difference_rows
 
 
-def paired_difference(
-    models: dict[str, Compared], results: Sequence[Result], published: Sequence[PublishedGroup], fold: int
-) -> None:
+def paired_difference(models: dict[str, Compared], published: Sequence[PublishedGroup], fold: int) -> None:
     """Two models on the same records; with one alone, that one beside the published figure."""
     if len(models) < 2:
         st.subheader("Paired difference", anchor=False)
         st.markdown(_beside_published(next(iter(models.values())), published))
         return
-    order = by_merit(models, results)
     heading = st.container()
-    left, right = st.columns(2)
+    left, right = st.columns([4, 8], gap="large")
     with left:
-        first = models[title_choice("First", "first", order)]
-    with right:
-        second = models[
-            title_choice("less second", "second", [title for title in order if title != first.series.title])
-        ]
-    differences = compare_state.auc_differences(first, second)
+        first = models[title_choice("First", "first", list(models))]
+        second = models[title_choice("Second", "second", [title for title in models if title != first.series.title])]
+        differences = compare_state.auc_differences(first, second)
+        st.markdown(_verdict(first, second, differences[MACRO]))
+        note("The same 1,000 draws of records for both: what is hard for both cancels.")
     frame = pd.DataFrame([{"name": name, **found._asdict()} for name, found in differences.items()])
     with heading:
         headed("Paired difference", frame.assign(first=first.name, second=second.name), f"difference_fold{fold}")
-    st.markdown(_verdict(first, second, differences[MACRO]))
-    st.plotly_chart(
+    right.plotly_chart(
         difference_rows(frame, "ROC-AUC of the first less that of the second", state.dark()),
         theme=None, config=CONFIG, key="differences", alt="Differences in ROC-AUC with 95 % intervals.",
     )  # fmt: skip
-    note("The same 1,000 draws of records for both: what is hard for both cancels.")
 
 
 def further_figures(models: dict[str, Compared], fold: int) -> None:
@@ -68,15 +61,10 @@ def subgroup_table(models: dict[str, Compared], fold: int) -> None:
 def definitions(models: dict[str, Compared]) -> None:
     """What each metric is, in the words of the reports."""
     report = next(iter(models.values())).report
+    shown = {name: title for name, title in {**HEADLINES, **FURTHER}.items() if name in report["metrics"]}
+    lines = [f"**{title}** {plain(report['metrics'][name]['definition'])}" for name, title in shown.items()]
     with st.expander("Definitions"):
-        lines = [f"**{name}** {plain(found['definition'])}" for name, found in report["metrics"].items()]
-        st.markdown("  \n".join([plain(f"Intervals: {report['interval']}."), *(plain_name(line) for line in lines)]))
-
-
-def plain_name(line: str) -> str:
-    """A metric's name with its underlines as they are."""
-    name, text = line.split("** ", 1)
-    return f"{name.replace('_', ' ')}** {text}"
+        st.markdown("  \n".join([*lines, f"**Intervals** {plain(report['interval'])}"]))
 
 
 def _verdict(first: Compared, second: Compared, found) -> str:

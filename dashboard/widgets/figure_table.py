@@ -15,11 +15,11 @@ from imle.figures.theme import Theme, theme_of
 NONE = "–"
 
 
-def figure_table(name: str, head: Sequence[str], rows: Iterable[str]) -> None:
+def figure_table(name: str, head: Sequence[str], rows: Iterable[str], dark: bool) -> None:
     """A table from cells and rows made by the functions below; `name` is read to those who do not see it."""
     top = "".join(f"<th scope='col'>{title}</th>" for title in head)
     st.html(
-        f'<div class="figures"><table aria-label="{escape(name)}"><thead><tr>{top}</tr></thead>'
+        f'<div class="figures" style="{_colours(dark)}"><table aria-label="{escape(name)}"><thead><tr>{top}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -53,7 +53,7 @@ def model_title(series: Series, dark: bool) -> str:
 def legend(models: Iterable[Series], dark: bool) -> None:
     """The models' lines and titles in one line, for all pictures below it."""
     shown = "".join(f"<span>{model_title(series, dark)}</span>" for series in models)
-    st.html(f'<div class="legend" role="group" aria-label="Models">{shown}</div>')
+    st.html(f'<div class="legend" style="{_colours(dark)}" role="group" aria-label="Models">{shown}</div>')
 
 
 def model_columns(name: str, frame: pd.DataFrame, models: Sequence[Series], dark: bool) -> None:
@@ -65,12 +65,18 @@ def model_columns(name: str, frame: pd.DataFrame, models: Sequence[Series], dark
         for title, found in own.groupby("row", sort=False):
             by_model = found.set_index("model")
             cells = [
-                figure(*by_model.loc[series.title, ["value", "low", "high"]].astype(float))
+                figure(*by_model.loc[series.title, ["value", "low", "high"]].astype(float), decimals=3)
                 if series.title in by_model.index else NONE
                 for series in models
             ]  # fmt: skip
             rows.append(row(escape(title), f"{found['records'].iloc[0]:,}", *cells))
-    figure_table(name, ["", "Records", *(model_title(series, dark) for series in models)], rows)
+    figure_table(name, ["", "Records", *(model_title(series, dark) for series in models)], rows, dark)
+
+
+def _colours(dark: bool) -> str:
+    """The theme's quiet colours for style.css, which Streamlit gives to its components alone."""
+    theme = theme_of(dark)
+    return f"--muted: {theme.muted}; --rule: {theme.rule}"
 
 
 def _sample(series: Series, theme: Theme) -> str:

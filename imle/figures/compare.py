@@ -12,10 +12,11 @@ from imle.figures.bars import bar_layout
 from imle.figures.theme import FONT_SIZE, Theme, theme_of
 
 CONFIG = {"displayModeBar": False, "responsive": True}
-BARS_HEIGHT_PX = 300
+BARS_HEIGHT_PX = 360
 CURVE_HEIGHT_PX = 300
 DIFFERENCE_ROW_PX = 34
 FOOT_PX = 44
+BAR_GAP = 0.32
 
 # Lengths drawn and left out, in pixels, as SVG and Plotly take them; a line is told by colour and by dashes.
 DASHES = ((), (8, 4), (2, 3), (8, 3, 2, 3), (14, 4), (4, 2))
@@ -76,27 +77,19 @@ def class_bars(
 ) -> go.Figure:
     """A group of bars a label, a bar a model: columns label, value, low and high, drawn from `floor` up to 1.
 
-    chance: by label, what no knowledge would reach, as a dotted line. published: by label, a mark of its own.
+    chance: by label, what no knowledge would reach, as a dotted line. published: by label, a line over its group.
     Bars of unfinished models are hatched.
     """
     theme = theme_of(dark)
     figure = go.Figure([_bars(series, frame, theme, len(figures)) for series, frame in figures.items()])
     labels = next(iter(figures.values()))["label"].tolist()
-    for place, value in enumerate(chance):
-        if value > floor:
-            figure.add_shape(
-                type="line", x0=place - 0.42, x1=place + 0.42, y0=value, y1=value, layer="above",
-                line={"color": theme.muted, "width": 1, "dash": "dot"},
-            )  # fmt: skip
-    if published:
-        figure.add_scatter(
-            x=labels, y=[published.get(label) for label in labels], mode="markers", name="published",
-            marker={"symbol": "line-ew", "size": 34, "line": {"width": 2, "color": theme.ink}},
-            hovertemplate="published IMLE-Net %{x} %{y:.4f}<extra></extra>",
-        )  # fmt: skip
+    for place, label in enumerate(labels):
+        _level(figure, place, chance[place], {"color": theme.muted, "width": 1, "dash": "dot"})
+        if label in (published or {}):
+            _level(figure, place, published[label], {"color": theme.ink, "width": 1.5})
     figure.update_layout(bar_layout(theme, BARS_HEIGHT_PX))
     figure.update_layout(
-        barmode="group", bargap=0.28, bargroupgap=0.08, margin={"l": 44, "r": 4, "t": 12, "b": 28},
+        barmode="group", bargap=BAR_GAP, bargroupgap=0.08, margin={"l": 44, "r": 4, "t": 12, "b": 28},
         xaxis=_axis(theme, showgrid=False), yaxis=_axis(theme, range=[floor, 1.0], title=_title(title, theme)),
     )  # fmt: skip
     return figure
@@ -161,7 +154,7 @@ def difference_rows(differences: pd.DataFrame, title: str, dark: bool = False) -
     figure.update_layout(bar_layout(theme, DIFFERENCE_ROW_PX * len(rows) + FOOT_PX))
     figure.update_layout(
         margin={"l": 60, "r": 8, "t": 6, "b": FOOT_PX},
-        xaxis=_axis(theme, range=[-reach, reach], tickformat="+.3~f", title=_title(title, theme)),
+        xaxis=_axis(theme, range=[-reach, reach], tickformat="+.3f", nticks=7, title=_title(title, theme)),
         yaxis=_axis(theme, showgrid=False),
     )
     figure.add_vline(x=0, line={"color": theme.muted, "width": 1, "dash": "dot"}, layer="below")
@@ -171,6 +164,12 @@ def difference_rows(differences: pd.DataFrame, title: str, dark: bool = False) -
 def dash_text(dashes: Sequence[int]) -> str:
     """The dashes as Plotly takes them."""
     return ",".join(f"{length}px" for length in dashes) or "solid"
+
+
+def _level(figure: go.Figure, place: int, value: float, line: dict) -> None:
+    """A line over the group of bars at `place`."""
+    reach = (1 - BAR_GAP) / 2 + 0.06
+    figure.add_shape(type="line", x0=place - reach, x1=place + reach, y0=value, y1=value, layer="above", line=line)
 
 
 def _bars(series: Series, frame: pd.DataFrame, theme: Theme, beside: int) -> go.Bar:
