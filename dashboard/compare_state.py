@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard import compared
 from dashboard.compared import Compared, read_results
 from imle.evaluation import auc_difference
 from imle.evaluation import operating_point as at_threshold
@@ -31,9 +32,19 @@ def auc_differences(first: Compared, second: Compared) -> dict[str, Interval]:
     return _auc_differences(first, second, (first.name, second.name, first.report["fold"], _files()))
 
 
+def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
+    """As `compared.curves`; shared by all sessions, so nobody changes them."""
+    return _curves(model, (model.name, model.report["fold"], _files()), label)
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _results(files: tuple):
     return read_results()
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _curves(_model: Compared, key: tuple, label: str) -> dict[str, pd.DataFrame]:
+    return compared.curves(_model, label)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import compare_state, state
-from dashboard.compared import Compared, curves, together
+from dashboard.compared import Compared, together
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell
 from dashboard.widgets.compare_controls import finding_choice, title_choice
 from dashboard.widgets.csv_button import headed
@@ -146,7 +146,7 @@ def _rates(model: Compared, label: str, threshold: float, point: OperatingPoint)
 
 
 def _draw_curves(places, models: dict[str, Compared], label: str, model: Compared, point: OperatingPoint) -> None:
-    found = {own.series: curves(own, label) for own in models.values()}
+    found = {own.series: compare_state.curves(own, label) for own in models.values()}
     y, _ = model.of_label(label)
     sensitivity, specificity, precision = (
         point.rates[name].value for name in ("sensitivity", "specificity", "positive predictive value")
