@@ -81,7 +81,7 @@ def class_bars(
     Bars of unfinished models are hatched.
     """
     theme = theme_of(dark)
-    figure = go.Figure([_bars(series, frame, theme, len(figures)) for series, frame in figures.items()])
+    figure = go.Figure([_bars(series, frame, floor, theme, len(figures)) for series, frame in figures.items()])
     labels = next(iter(figures.values()))["label"].tolist()
     for place, label in enumerate(labels):
         _level(figure, place, chance[place], {"color": theme.muted, "width": 1, "dash": "dot"})
@@ -172,12 +172,13 @@ def _level(figure: go.Figure, place: int, value: float, line: dict) -> None:
     figure.add_shape(type="line", x0=place - reach, x1=place + reach, y0=value, y1=value, layer="above", line=line)
 
 
-def _bars(series: Series, frame: pd.DataFrame, theme: Theme, beside: int) -> go.Bar:
+def _bars(series: Series, frame: pd.DataFrame, floor: float, theme: Theme, beside: int) -> go.Bar:
     colour = series.colour(theme)
     hatch = {"shape": UNFINISHED_PATTERN, "fgcolor": colour, "bgcolor": theme.paper, "size": 6, "solidity": 0.4}
     return go.Bar(
         x=frame["label"],
-        y=frame["value"],
+        y=frame["value"] - floor,
+        base=floor,  # so that a number inside stands at the foot that is seen
         name=series.caption,
         marker={
             "color": colour,
@@ -191,8 +192,8 @@ def _bars(series: Series, frame: pd.DataFrame, theme: Theme, beside: int) -> go.
         text=[f"{value:.3f}" for value in frame["value"]] if beside <= NUMBERED_BARS else None,
         textposition="inside", insidetextanchor="start", textangle=0, constraintext="none",
         textfont={"size": FONT_SIZE["small"], "color": theme.ink if series.unfinished else theme.paper},
-        customdata=frame[["low", "high"]],
-        hovertemplate=f"<b>{series.caption}</b><br>%{{x}} %{{y:.4f}} (%{{customdata[0]:.4f}} to %{{customdata[1]:.4f}})"
+        customdata=frame[["value", "low", "high"]],
+        hovertemplate=f"<b>{series.caption}</b><br>%{{x}} %{{customdata[0]:.4f}} (%{{customdata[1]:.4f}} to %{{customdata[2]:.4f}})"
         "<extra></extra>",
     )  # fmt: skip
 
