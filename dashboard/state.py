@@ -143,6 +143,11 @@ def keep(keys: tuple[str, ...]) -> None:
     st.session_state.setdefault("kept", {}).update(drawn)
 
 
+def forget(key: str) -> None:
+    """Remember a widget no longer; for one that is not drawn any more."""
+    st.session_state.get("kept", {}).pop(key, None)
+
+
 def dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
