@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page(ROOT / "pages" / "records.py", title="Records", default=True),
         st.Page(ROOT / "pages" / "explain.py", title="Explain"),
         st.Page(ROOT / "pages" / "upload.py", title="Upload"),
+        st.Page(ROOT / "pages" / "compare.py", title="Compare"),
     ]
 )
 style()

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.answers import Answers
+from dashboard.confusion_cell import read_cell, records_in
 from imle.labels import LABELS
 from imle.ptbxl import PtbXl
 from imle.ptbxl.catalogue import label_matrix
@@ -30,7 +31,7 @@ class Filters:
 
     report: words that must all occur, in any case, umlauts spelt either way. age: years, both ends included; 90 is
     everyone over 89. validated: by a human. hz500: whether the 500 Hz record is on disk. probability: both ends
-    included, of the model's `model_label`, to two decimals as it is shown.
+    included, of the model's `model_label`, to two decimals as it is shown. cell: a cell of the compare page, as text.
     """
 
     report: str = ""
@@ -43,6 +44,7 @@ class Filters:
     hz500: str | None = None
     model_label: str | None = None
     probability: tuple[float, float] = ANY_PROBABILITY
+    cell: str | None = None
 
     def __post_init__(self):
         # The same question compares equal, in whichever order its values were chosen.
@@ -69,6 +71,7 @@ class Filters:
             {"yes": "validated by a human", "no": "not validated by a human"}.get(self.validated, ""),
             {"yes": "500 Hz", "no": "no 500 Hz"}.get(self.hz500, ""),
             probability_text(self.model_label, *self.probability) if self.asks_the_model else "",
+            self.cell or "",
         ]
 
 
@@ -154,6 +157,9 @@ def matching(cohort: Cohort, filters: Filters, answers: Answers | None = None) -
         low, high = filters.probability
         shown = answers.probabilities[:, LABELS.index(filters.model_label)].astype(float).round(2)
         keep &= (shown >= low) & (shown <= high)
+    if filters.cell:
+        cell = read_cell(filters.cell)
+        keep &= np.isin(cohort.table.index, records_in(cell, cohort.data.title)) if cell else False
     return cohort.table.index.to_numpy()[keep]
 
 

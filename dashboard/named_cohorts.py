@@ -14,6 +14,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Filters
+from dashboard.confusion_cell import read_cell
 from imle.errors import BadChoice, Refusal
 from imle.labels import LABELS
 from imle.model_folder import write_atomically
@@ -139,6 +140,7 @@ def _from_json(kept: dict) -> Filters:
         "hz500": filters.hz500 in (None, *YES_NO),
         "model_label": filters.model_label in (None, *LABELS),
         "probability": _is_range(filters.probability, ANY_PROBABILITY, (int, float)),
+        "cell": filters.cell is None or read_cell(filters.cell) is not None,
     }
     for key, fits in right.items():
         if not fits:

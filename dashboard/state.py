@@ -6,6 +6,7 @@ Nothing here imports TensorFlow or OpenVINO; a model brings its own engine when 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
@@ -98,6 +99,14 @@ def measurements(record: int) -> Measurements:
     return _measurements(record, (str(root), _changed(root / DATABASE)))
 
 
+def make_ready(record: int, revealed: bool) -> None:
+    """Read, measure and (where opinions show) explain a record before it is asked for; what fails is told when it is."""
+    wanted = [ecg_for_the_eye, measurements, *([explanation] if revealed else [])]
+    for find in wanted:
+        with suppress(Refusal):
+            find(record)
+
+
 def upload_measurements(ecg: Ecg) -> Measurements:
     """What can be measured of an uploaded ECG; kept in the session alone."""
     return _once(ecg, "measured", lambda: measure(ecg))
@@ -132,6 +141,11 @@ def keep(keys: tuple[str, ...]) -> None:
     """Remember a page's widgets, after they are drawn, beyond the page."""
     drawn = {key: st.session_state[key] for key in keys if key in st.session_state}
     st.session_state.setdefault("kept", {}).update(drawn)
+
+
+def forget(key: str) -> None:
+    """Remember a widget no longer; for one that is not drawn any more."""
+    st.session_state.get("kept", {}).pop(key, None)
 
 
 def dark() -> bool:

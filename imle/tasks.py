@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from imle.errors import BadChoice
 from imle.labels import INFARCTIONS, LABELS
@@ -20,8 +21,7 @@ Labels = list[tuple[str, ...]]
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """(n, labels) logits -> probabilities, each label for itself."""
-    with np.errstate(over="ignore"):  # 1 / infinity is the 0 that is meant
-        return 1 / (1 + np.exp(-logits))
+    return expit(logits)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import state
-from dashboard.cohort import patient_text
+from dashboard.cohort import patient_text, place_of
 from dashboard.subject import subject_of
 from dashboard.widgets import opinions
 from dashboard.widgets.frame import refuse
@@ -41,4 +41,10 @@ except UnreadableEcg as error:
     st.stop()
 
 report_place = record_bar(cohort, record, f"{about} · {ecg.fs_hz:g} Hz")
-reading(subject_of(cohort, record, ecg), view_controls(), report_place)
+view = view_controls()
+reading(subject_of(cohort, record, ecg), view, report_place)
+
+# While this record is read: a list is mostly gone through forwards.
+following = place_of(record, state.listed_records(cohort)).next
+if following is not None:
+    state.make_ready(following, view.revealed)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Cohort, Filters
+from dashboard.confusion_cell import read_cell
 from imle.labels import LABEL_TITLES, LABELS
 
 SUPERCLASS_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
@@ -32,6 +33,8 @@ def filter_bar(cohort: Cohort) -> None:
     with columns[3].popover("More filters", key="more", width="stretch"):
         _rarer_filters(cohort)
     state.keep(state.FILTER_KEYS)
+    if "cell" not in st.session_state:
+        state.forget("cell")
 
 
 def complete_link(cohort: Cohort, filters: Filters | None) -> None:
@@ -77,6 +80,9 @@ def _rarer_filters(cohort: Cohort) -> None:
         "lies between", *ANY_PROBABILITY, ANY_PROBABILITY, 0.01, key="probability", bind="query-params",
         disabled=st.session_state["model_label"] is None,
     )  # fmt: skip
+    cells = {text for text in (st.session_state.get("cell"), st.query_params.get("cell")) if read_cell(text)}
+    if cells:
+        st.pills("Of the compare page", sorted(cells), key="cell", bind="query-params")
 
 
 def _asked_too(key: str, options) -> list:

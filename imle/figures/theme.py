@@ -25,7 +25,11 @@ FADE_BELOW = 0.12
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours as #rrggbb. `muted` is for secondary text (4.5:1 on paper); `labels` by superclass, 3:1 on paper."""
+    """Colours as #rrggbb. `muted` is for secondary text (4.5:1 on paper); `labels` by superclass, 3:1 on paper.
+
+    series: for lines of several models in one picture, 3:1 on paper and apart (CIE 1976 difference 18 and more) with
+    every kind of colour vision.
+    """
 
     name: str
     paper: str
@@ -40,6 +44,7 @@ class Theme:
     track: str
     caliper: str
     labels: dict[str, str]
+    series: tuple[str, ...]
 
 
 LIGHT = Theme(
@@ -56,6 +61,7 @@ LIGHT = Theme(
     track="#eceef1",
     caliper="#a8146f",
     labels={"CD": "#7a4fa3", "HYP": "#b35a00", "MI": "#b0243c", "NORM": "#2a6f97", "STTC": "#5f6b1d"},
+    series=("#1f5fa8", "#c2500a", "#912f56", "#3f93c9", "#1c2026", "#5a3e1b", "#7d8794"),
 )
 
 DARK = Theme(
@@ -72,6 +78,7 @@ DARK = Theme(
     track="#262c34",
     caliper="#ff8ad0",
     labels={"CD": "#c3a0ea", "HYP": "#f0a860", "MI": "#f2899a", "NORM": "#7cc0e8", "STTC": "#c3cf6e"},
+    series=("#6fabf2", "#f08a4b", "#f0e442", "#a5d4f5", "#e7eaee", "#7d6bd9", "#9ba5b2"),
 )
 
 

@@ -75,15 +75,23 @@ def browsing():
         browser.close()
 
 
+# Whether the script has run, every figure is drawn, and none has moved or grown at the last four looks.
+AT_REST = """() => {
+    const done = document.querySelector('.stApp').dataset.testScriptState === 'notRunning'
+        && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]');
+    const papers = [...document.querySelectorAll('.js-plotly-plot')].map(plot => plot.querySelector('.main-svg'));
+    const seen = JSON.stringify(papers.map(paper => paper?.getBoundingClientRect()));
+    window.restful = done && papers.every(Boolean) && seen === window.lastSeen ? (window.restful ?? 0) + 1 : 0;
+    window.lastSeen = seen;
+    return window.restful >= 4;
+}"""
+
+
 def settled(page: Page) -> None:
-    """Wait until the page's script has run and every figure is drawn."""
+    """Wait until the page's script has run and every figure is drawn and rests."""
     page.wait_for_selector("[data-testid='stMainBlockContainer'] [data-testid='stElementContainer']")
-    page.wait_for_function(
-        """() => document.querySelector('.stApp').dataset.testScriptState === 'notRunning'
-            && !document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')
-            && [...document.querySelectorAll('.js-plotly-plot')].every(plot => plot.querySelector('.main-svg'))"""
-    )
-    page.wait_for_timeout(400)
+    page.evaluate("() => { window.restful = 0; }")
+    page.wait_for_function(AT_REST, polling=100)
 
 
 def paper_on(page: Page) -> dict:

@@ -9,7 +9,9 @@ SHOTS = {
     "explain-12x1-trace": "/explain?record=2&reveal=yes&layout=12x1&overlay=trace",
     "explain-6x2": "/explain?record=2&layout=6x2",
     "explain-median": "/explain?record=2&reveal=yes&layout=median",
+    "explain-3x4-50mm": "/explain?record=2&layout=3x4&speed=50",
     "upload": "/upload",
+    "compare": "/compare",
 }
 SUFFIXES = {"light": "", "dark": "-dark"}
 OUT = ROOT / "assets" / "screenshots"

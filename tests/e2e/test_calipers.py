@@ -54,6 +54,7 @@ def crossing(page, across: int, down: int) -> tuple[float, float]:
 def open_sheet(page, address, **view) -> None:
     page.goto(address + RECORD + "".join(f"&{key}={value}" for key, value in view.items()))
     settled(page)
+    expect(page.locator(f"{SHEET} .calipers").first).to_be_attached()
 
 
 def drag(page, start: tuple[float, float], stop: tuple[float, float]) -> None:
@@ -66,6 +67,7 @@ def drag(page, start: tuple[float, float], stop: tuple[float, float]) -> None:
 def measure(page, across_mm: int = ACROSS_MM, up_mm: int = UP_MM) -> None:
     """A caliper from START, by its key and the mouse."""
     page.keyboard.press("m")
+    expect(page.get_by_role("button", name="Caliper")).to_have_attribute("aria-pressed", "true")
     left, top = START
     drag(page, crossing(page, left, top), crossing(page, left + across_mm, top - up_mm))
 

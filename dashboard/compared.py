@@ -1,0 +1,199 @@
+"""What the compare page sets side by side: each shipped model on one fold, and tables of their figures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from imle.errors import Refusal
+from imle.evaluation.calibration import reliability
+from imle.evaluation.curves import precision_recall_curve, roc_curve
+from imle.evaluation.published_figures import PublishedGroup
+from imle.evaluation.results import RESULTS, Result, read_result, read_truth, shipped
+from imle.figures.compare import Series
+from imle.labels import LABELS
+
+# A measure by label: where a report has it, and where its bars begin.
+MEASURES = {
+    "ROC-AUC": (("auc_by_label",), 0.5),
+    "Average precision": (("average_precision_by_label",), 0.0),
+    "Sensitivity": (("confusion", "sensitivity"), 0.0),
+    "Specificity": (("confusion", "specificity"), 0.0),
+    "F1": (("confusion", "f1"), 0.0),
+}
+# Those that have no threshold; the others hold at each model's own, chosen on fold 9.
+WITHOUT_THRESHOLD = ("ROC-AUC", "Average precision")
+HEADLINES = {"macro_auc": "Macro ROC-AUC", "mean_accuracy": "Mean accuracy, %", "published_max_f1": "Max F1"}
+FURTHER = {
+    "macro_ap": "Macro average precision",
+    "macro_f1": "Macro F1 at thresholds",
+    "brier": "Brier score",
+    "ece": "Expected calibration error",
+}
+GROUPS = {"sex": "Sex", "age": "Age, years", "device": "Device", "validated": "Validated by a human"}
+FIGURE = ("value", "low", "high")
+
+
+class UnreadableResults(Refusal):
+    """The results in assets/results cannot be read; the message says which file and what would be right."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A model on one fold of n records. report: what `imle evaluate` wrote. ids: (n,). y, p: (n, 5) truths, probabilities."""
+
+    name: str
+    series: Series
+    report: dict
+    ids: np.ndarray
+    y: np.ndarray
+    p: np.ndarray
+
+    def threshold(self, label: str) -> float:
+        """Its own threshold for `label`, chosen on fold 9; 0.5 where it has none."""
+        return self.report.get("thresholds", {}).get(label, 0.5)
+
+    def figure(self, *path: str) -> dict[str, float]:
+        """value, low and high of the figure at `path` of the report; NaN where there is none."""
+        found = self.report
+        for key in path:
+            found = found.get(key, {}) if isinstance(found, dict) else {}
+        return {key: _number(found.get(key)) for key in FIGURE}
+
+    def of_label(self, label: str) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) truths and probabilities of one label."""
+        k = LABELS.index(label)
+        return self.y[:, k], self.p[:, k]
+
+
+def read_results() -> tuple[tuple[Result, ...], pd.DataFrame]:
+    """The shipped results for the five superclasses, and the truth they are held against. UnreadableResults.
+
+    The best macro ROC-AUC comes first, on the lowest fold that a model answered: fold 9 is the one that may choose.
+    """
+    found, name = [], "truth"
+    try:
+        truth = read_truth()
+        for name in shipped():
+            result = read_result(name)
+            if result.reports and tuple(result.labels) == LABELS:
+                found.append(result)
+    except (OSError, ValueError, KeyError) as error:
+        raise UnreadableResults(
+            f"the results of {name} in {RESULTS} cannot be read ({str(error).splitlines()[0][:100]}); "
+            "write them again with imle evaluate --predictions"
+        ) from None
+    if not found:
+        raise UnreadableResults(f"{RESULTS} has no results of a model; write some with imle evaluate --predictions")
+    return tuple(sorted(found, key=_merit, reverse=True)), truth
+
+
+def titles(results: Sequence[Result]) -> dict[str, str]:
+    """What each result is called, by name: its network's title, with its own name where two are of one network."""
+    often = Counter(result.title for result in results)
+    return {
+        result.name: result.title if often[result.title] == 1 else f"{result.title} ({result.name})"
+        for result in results
+    }
+
+
+def on_fold(results: Sequence[Result], truth: pd.DataFrame, fold: int) -> dict[str, Compared]:
+    """The models that answered `fold`, by title, in the order of `results`; a model's place does not depend on the fold."""
+    named = titles(results)
+    return {
+        named[result.name]: _compared(result, Series(named[result.name], place, unfinished(result)), truth, fold)
+        for place, result in enumerate(results)
+        if fold in result.reports
+    }
+
+
+def unfinished(result: Result) -> str:
+    """`unfinished, 6 of 40 epochs` for a model whose training did not come to its end; empty for any other."""
+    training = next(iter(result.reports.values())).get("training") or {}
+    if training.get("finished") is not False:
+        return ""
+    return f"unfinished, {training.get('epochs_done', '?')} of {training.get('epochs', '?')} epochs"
+
+
+def by_label(model: Compared, measure: str) -> pd.DataFrame:
+    """A measure of MEASURES: a row a label, columns label, value, low, high."""
+    (where, *rest), _ = MEASURES[measure]
+    return pd.DataFrame([{"label": label, **model.figure(where, label, *rest)} for label in LABELS])
+
+
+def chance(model: Compared, measure: str) -> list[float]:
+    """By label, what a model without knowledge reaches: 0.5 of ROC-AUC, a label's share of the records of precision."""
+    if measure == "ROC-AUC":
+        return [0.5] * len(LABELS)
+    return model.y.mean(axis=0).tolist() if measure == "Average precision" else [0.0] * len(LABELS)
+
+
+def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
+    """`roc`, `precision_recall` and `reliability` of one label; of each the first two columns are x and y."""
+    y, p = model.of_label(label)
+    bins = reliability(y, p)
+    first = ["mean_probability", "true_share", "records"]
+    return {
+        "roc": roc_curve(y, p),
+        "precision_recall": precision_recall_curve(y, p),
+        "reliability": bins[[*first, *(column for column in bins if column not in first)]],
+    }
+
+
+def together(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames of several models as one, with the model's title as its first column: what a chart offers as CSV."""
+    return pd.concat(frames, names=["model", None]).reset_index(level=0).reset_index(drop=True)
+
+
+def headline_rows(models: dict[str, Compared], published: Sequence[PublishedGroup]) -> pd.DataFrame:
+    """Our figures and the published ones: a row a model and metric, as CSV."""
+    ours = [
+        {"by": "this workbench", "model": own.series.caption, "metric": metric, **own.figure("metrics", metric),
+         "records": own.report["records"], "note": f"fold {own.report['fold']}"}
+        for own in models.values() for metric in HEADLINES
+    ]  # fmt: skip
+    others = [
+        {"by": group.title, "model": row.title, "metric": metric, "value": getattr(row, metric), "note": group.note}
+        for group in published for row in group.models for metric in HEADLINES if getattr(row, metric) is not None
+    ]  # fmt: skip
+    return pd.DataFrame([*ours, *others])
+
+
+def further_rows(models: dict[str, Compared]) -> pd.DataFrame:
+    """The figures that nobody published: group, value (the figure's name), then a model's value, low and high a row."""
+    return pd.DataFrame(
+        [
+            {"model": title, "group": "All records", "row": name, "records": own.report["records"]}
+            | own.figure("metrics", metric)
+            for metric, name in FURTHER.items()
+            for title, own in models.items()
+        ]
+    )
+
+
+def subgroup_rows(models: dict[str, Compared]) -> pd.DataFrame:
+    """Macro ROC-AUC a subgroup: a row a model and subgroup, with the number of records."""
+    rows = [
+        {"model": title, "group": GROUPS.get(found["group"], found["group"]), "row": found["value"],
+         "records": found["records"], **{key: _number(found["macro_auc"].get(key)) for key in FIGURE}}
+        for title, own in models.items() for found in own.report.get("subgroups", [])
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["model", "group", "row", "records", *FIGURE])
+
+
+def _merit(result: Result) -> float:
+    return result.reports[min(result.reports)]["metrics"]["macro_auc"]["value"] or 0.0
+
+
+def _compared(result: Result, series: Series, truth: pd.DataFrame, fold: int) -> Compared:
+    answers = result.of_fold(fold)
+    y = truth.loc[answers.index, list(LABELS)].to_numpy()
+    return Compared(result.name, series, result.reports[fold], answers.index.to_numpy(), y, answers.to_numpy())
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)

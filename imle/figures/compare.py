@@ -1,0 +1,209 @@
+"""Several models in one picture, in Plotly: figures by label with intervals, curves of one label, paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from imle.figures.bars import bar_layout
+from imle.figures.theme import FONT_SIZE, Theme, theme_of
+
+CONFIG = {"displayModeBar": False, "responsive": True}
+BARS_HEIGHT_PX = 360
+CURVE_HEIGHT_PX = 300
+DIFFERENCE_ROW_PX = 34
+FOOT_PX = 44
+BAR_GAP = 0.32
+
+# Lengths drawn and left out, in pixels, as SVG and Plotly take them; a line is told by colour and by dashes.
+DASHES = ((), (8, 4), (2, 3), (8, 3, 2, 3), (14, 4), (4, 2))
+UNFINISHED_PATTERN = "/"
+# Up to so many bars beside each other have room for their numbers.
+NUMBERED_BARS = 2
+
+
+@dataclass(frozen=True)
+class Series:
+    """A model in a picture. place: its number among all models, which decides colour and dashes. unfinished: why its
+    figures are to be read with care, as `unfinished, 6 of 40 epochs`; empty for a finished one.
+    """
+
+    title: str
+    place: int
+    unfinished: str = ""
+
+    @property
+    def caption(self) -> str:
+        return f"{self.title} ({self.unfinished})" if self.unfinished else self.title
+
+    def colour(self, theme: Theme) -> str:
+        return theme.series[self.place % len(theme.series)]
+
+    @property
+    def dashes(self) -> tuple[int, ...]:
+        return DASHES[self.place % len(DASHES)]
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What two axes over 0..1 show, and how a point of a curve reads when it is pointed at."""
+
+    x: str
+    y: str
+    hover: str
+
+
+ROC_AXES = Axes(
+    "1 − specificity", "Sensitivity", "1 − specificity %{x:.3f}<br>sensitivity %{y:.3f}<br>threshold %{customdata:.3f}"
+)
+PRECISION_RECALL_AXES = Axes(
+    "Sensitivity (recall)", "Precision", "sensitivity %{x:.3f}<br>precision %{y:.3f}<br>threshold %{customdata:.3f}"
+)
+RELIABILITY_AXES = Axes(
+    "Mean probability", "Share with the label", "mean probability %{x:.3f}<br>share %{y:.3f}<br>%{customdata} records"
+)
+
+
+def class_bars(
+    figures: Mapping[Series, pd.DataFrame],
+    title: str,
+    chance: Sequence[float],
+    floor: float = 0.0,
+    published: Mapping[str, float] | None = None,
+    dark: bool = False,
+) -> go.Figure:
+    """A group of bars a label, a bar a model: columns label, value, low and high, drawn from `floor` up to 1.
+
+    chance: by label, what no knowledge would reach, as a dotted line. published: by label, a line over its group.
+    Bars of unfinished models are hatched.
+    """
+    theme = theme_of(dark)
+    figure = go.Figure([_bars(series, frame, floor, theme, len(figures)) for series, frame in figures.items()])
+    labels = next(iter(figures.values()))["label"].tolist()
+    for place, label in enumerate(labels):
+        _level(figure, place, chance[place], {"color": theme.muted, "width": 1, "dash": "dot"})
+        if label in (published or {}):
+            _level(figure, place, published[label], {"color": theme.ink, "width": 1.5})
+    figure.update_layout(bar_layout(theme, BARS_HEIGHT_PX))
+    figure.update_layout(
+        barmode="group", bargap=BAR_GAP, bargroupgap=0.08, margin={"l": 44, "r": 4, "t": 12, "b": 28},
+        xaxis=_axis(theme, showgrid=False), yaxis=_axis(theme, range=[floor, 1.0], title=_title(title, theme)),
+    )  # fmt: skip
+    return figure
+
+
+def unit_curves(
+    curves: Mapping[Series, pd.DataFrame],
+    axes: Axes,
+    reference: Sequence[tuple[float, float]],
+    point: tuple[Series, float, float] | None = None,
+    markers: bool = False,
+    dark: bool = False,
+) -> go.Figure:
+    """Curves of one label within 0..1: the first two columns of each frame are drawn, the third is told when pointed at.
+
+    reference: two points of a dotted line (chance, or perfect agreement). point: whose curve, and where on it, a ring
+    stands. markers: also draw each row as a point, for curves of few rows.
+    """
+    theme = theme_of(dark)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[x for x, _ in reference], y=[y for _, y in reference], mode="lines", hoverinfo="skip", name="reference",
+        line={"color": theme.muted, "width": 1, "dash": "dot"},
+    )  # fmt: skip
+    for series, frame in curves.items():
+        x, y, told = (frame[column].to_numpy() for column in frame.columns[:3])
+        figure.add_scatter(
+            x=x.astype("float32"), y=y.astype("float32"), customdata=told, name=series.caption,
+            mode="lines+markers" if markers else "lines",
+            line={"color": series.colour(theme), "width": 2, "dash": dash_text(series.dashes)}, marker={"size": 6},
+            hovertemplate=f"<b>{series.caption}</b><br>{axes.hover}<extra></extra>",
+        )  # fmt: skip
+    if point:
+        series, x, y = point
+        figure.add_scatter(
+            x=[x], y=[y], mode="markers", hoverinfo="skip", name="threshold",
+            marker={"size": 11, "color": theme.paper, "line": {"width": 2.5, "color": series.colour(theme)}},
+        )  # fmt: skip
+    figure.update_layout(bar_layout(theme, CURVE_HEIGHT_PX))
+    figure.update_layout(
+        margin={"l": 48, "r": 8, "t": 6, "b": FOOT_PX},
+        xaxis=_axis(theme, range=[0, 1], title=_title(axes.x, theme)),
+        yaxis=_axis(theme, range=[0, 1.01], title=_title(axes.y, theme)),
+    )
+    return figure
+
+
+def difference_rows(differences: pd.DataFrame, title: str, dark: bool = False) -> go.Figure:
+    """A row a difference: columns name, value, low and high, as point and interval beside a line at 0."""
+    theme = theme_of(dark)
+    rows = differences[::-1]
+    figure = go.Figure(
+        go.Scatter(
+            x=rows["value"], y=rows["name"], mode="markers", marker={"size": 9, "color": theme.ink},
+            error_x={"type": "data", "symmetric": False, "array": rows["high"] - rows["value"],
+                     "arrayminus": rows["value"] - rows["low"], "color": theme.ink, "thickness": 1.5, "width": 4},
+            customdata=rows[["low", "high"]],
+            hovertemplate="<b>%{y}</b>  %{x:+.4f} (%{customdata[0]:+.4f} to %{customdata[1]:+.4f})<extra></extra>",
+        )
+    )  # fmt: skip
+    reach = max(rows["high"].abs().max(), rows["low"].abs().max(), 1e-4) * 1.1
+    figure.update_layout(bar_layout(theme, DIFFERENCE_ROW_PX * len(rows) + FOOT_PX))
+    figure.update_layout(
+        margin={"l": 60, "r": 8, "t": 6, "b": FOOT_PX},
+        xaxis=_axis(theme, range=[-reach, reach], tickformat="+.3f", nticks=7, title=_title(title, theme)),
+        yaxis=_axis(theme, showgrid=False),
+    )
+    figure.add_vline(x=0, line={"color": theme.muted, "width": 1, "dash": "dot"}, layer="below")
+    return figure
+
+
+def dash_text(dashes: Sequence[int]) -> str:
+    """The dashes as Plotly takes them."""
+    return ",".join(f"{length}px" for length in dashes) or "solid"
+
+
+def _level(figure: go.Figure, place: int, value: float, line: dict) -> None:
+    """A line over the group of bars at `place`."""
+    reach = (1 - BAR_GAP) / 2 + 0.06
+    figure.add_shape(type="line", x0=place - reach, x1=place + reach, y0=value, y1=value, layer="above", line=line)
+
+
+def _bars(series: Series, frame: pd.DataFrame, floor: float, theme: Theme, beside: int) -> go.Bar:
+    colour = series.colour(theme)
+    hatch = {"shape": UNFINISHED_PATTERN, "fgcolor": colour, "bgcolor": theme.paper, "size": 6, "solidity": 0.4}
+    return go.Bar(
+        x=frame["label"],
+        y=frame["value"] - floor,
+        base=floor,  # so that a number inside stands at the foot that is seen
+        name=series.caption,
+        marker={
+            "color": colour,
+            "line": {"width": 1 if series.unfinished else 0, "color": colour},
+            "pattern": hatch if series.unfinished else {},
+        },
+        error_y={
+            "type": "data", "symmetric": False, "array": frame["high"] - frame["value"],
+            "arrayminus": frame["value"] - frame["low"], "color": theme.ink, "thickness": 1.5, "width": 3,
+        },
+        text=[f"{value:.3f}" for value in frame["value"]] if beside <= NUMBERED_BARS else None,
+        textposition="inside", insidetextanchor="start", textangle=0, constraintext="none",
+        textfont={"size": FONT_SIZE["small"], "color": theme.ink if series.unfinished else theme.paper},
+        customdata=frame[["value", "low", "high"]],
+        hovertemplate=f"<b>{series.caption}</b><br>%{{x}} %{{customdata[0]:.4f}} (%{{customdata[1]:.4f}} to %{{customdata[2]:.4f}})"
+        "<extra></extra>",
+    )  # fmt: skip
+
+
+def _axis(theme: Theme, **more) -> dict:
+    return {
+        "gridcolor": theme.rule, "gridwidth": 0.5, "zeroline": False, "ticks": "", "linecolor": theme.rule,
+        "tickfont": {"size": FONT_SIZE["small"], "color": theme.muted}, "fixedrange": True, **more,
+    }  # fmt: skip
+
+
+def _title(text: str, theme: Theme) -> dict:
+    return {"text": text, "font": {"size": FONT_SIZE["small"], "color": theme.muted}, "standoff": 6}
