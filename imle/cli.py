@@ -179,6 +179,9 @@ def evaluate(
         bool,
         typer.Option("--calibrate", help="First fit temperature and thresholds on fold 9 into the model's folder."),
     ] = False,
+    shifts: Annotated[
+        int, typer.Option(help="Average the logits over this many views of a record, shifted in time; 1 is none.")
+    ] = 1,
     predictions: Annotated[
         Path | None, typer.Option(help="A Parquet file for the probabilities; it keeps those of other folds.")
     ] = None,
@@ -186,7 +189,10 @@ def evaluate(
         bool, typer.Option("--card", help="Write the model's README.md from its reports in --out's folder.")
     ] = False,
 ):
-    """Score a model on one fold: ranking, calibration, errors and subgroups, each with a 1000-sample bootstrap interval."""
+    """Score a model on one fold: ranking, calibration, errors and subgroups, each with a 1000-sample bootstrap interval.
+
+    Labels and folds are those of the model's task.
+    """
     with refusals():
         import pandas as pd
 
@@ -195,20 +201,24 @@ def evaluate(
         from imle.evaluation.report import answer, training_of
         from imle.evaluation.report import evaluate as score
         from imle.evaluation.results import check_predictions, keep_predictions
+        from imle.evaluation.views import check_shifts
         from imle.inference import load_model, model_folder
         from imle.model_folder import write_atomically
         from imle.ptbxl import PtbXl
+        from imle.tasks import task as task_called
 
+        check_shifts(shifts, calibrate)
         if calibrate:
             check_fold(fold)
         predictor, folder = load_model(model, engine), model_folder(model)
-        data = open_with_store(PtbXl(data_dir))
+        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
         if predictions:
-            check_predictions(predictions, predictor.name, data.title, list(predictor.labels))
+            common = {"model": predictor.name, "data": data.title, "task": data.task.name, "shifts": shifts}
+            check_predictions(predictions, common, list(predictor.labels))
         with bar(f"fold {fold}", MofNCompleteColumn()) as progress:
             task = progress.add_task("records", total=None)
             answers = answer(
-                predictor, data, fold, progress=lambda done, n: progress.update(task, completed=done, total=n)
+                predictor, data, fold, shifts, lambda done, n: progress.update(task, completed=done, total=n)
             )
         own = recalibrate(folder, answers.truth, answers.logits) if calibrate else predictor.card
         report = score(answers, own, training_of(own, folder))

@@ -20,13 +20,20 @@ from imle.evaluation.calibration import (
     reliability,
     uncalibrated,
 )
-from imle.evaluation.model_card import lower_subgroups, model_card
+from imle.evaluation.comparison import compare
+from imle.evaluation.model_card import lower_subgroups, model_card, reports_of
 from imle.evaluation.report import Answers, answer, evaluate, figures, training_of
 from imle.evaluation.subgroups import attributes_of, subgroups
-from imle.labels import LABELS
-from imle.model_folder import Card, NotAModel, read_card, write_card
+from imle.evaluation.views import OFFSETS, mean_logits, views
+from imle.labels import INFARCTIONS, LABELS
+from imle.model_folder import Card, NotAModel, read_card, save_model, write_card
+from imle.models import build
+from imle.tasks import EACH_ALONE, INFARCTION, ONE_OF_ALL, softmax
 
 CARD = Card("imle_net", 0.0, 0.2, thresholds=dict.fromkeys(LABELS, 0.4), data={"title": "PTB-XL"})
+
+
+MI_CARD = Card("imle_net", 0.0, 0.2, labels=INFARCTIONS, task="mi", thresholds=dict.fromkeys(INFARCTIONS, 0.4))
 
 
 def drawn(n: int = 3000, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +41,14 @@ def drawn(n: int = 3000, temperature: float = 1.0, seed: int = 0) -> tuple[np.nd
     rng = np.random.default_rng(seed)
     logits = rng.normal(-1, 2, (n, 5))
     return (rng.random((n, 5)) < 1 / (1 + np.exp(-logits))).astype(np.float32), temperature * logits
+
+
+def drawn_infarctions(n: int = 3000, temperature: float = 1.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """The same where a record has exactly one of three labels."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, (n, 3))
+    drawn = (softmax(logits).cumsum(axis=1) < rng.random((n, 1))).sum(axis=1)
+    return np.eye(3, dtype=np.float32)[drawn], temperature * logits
 
 
 def people(n: int, **columns) -> pd.DataFrame:
@@ -51,7 +66,18 @@ def answers(n: int = 400, fold: int = 9) -> Answers:
 def test_the_temperature_of_overstated_logits_is_found(temperature):
     """Logits that were multiplied by T want T; another value would ship probabilities that do not come true."""
     y, logits = drawn(20_000, temperature)
-    assert fit_temperature(y, logits) == pytest.approx(temperature, rel=0.03)
+    assert fit_temperature(y, logits, EACH_ALONE) == pytest.approx(temperature, rel=0.03)
+    y, logits = drawn_infarctions(20_000, temperature)
+    assert fit_temperature(y, logits, ONE_OF_ALL) == pytest.approx(temperature, rel=0.03)
+
+
+def test_a_softmax_without_its_temperature_by_hand():
+    """The inverse of a softmax at temperature T is p ** T, made to sum to 1; that of a sigmoid would not sum to 1."""
+    p = np.array([[0.7, 0.2, 0.1], [0.98, 0.02, 0.0]])
+    raised = p**2.5
+    found = uncalibrated(p, 2.5, ONE_OF_ALL)
+    np.testing.assert_allclose(found, raised / raised.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(uncalibrated(p[:1], 2.0, EACH_ALONE)[0, :2], [49 / 58, 4 / 68], rtol=1e-12)
 
 
 def test_calibration_error_by_hand():
@@ -72,13 +98,16 @@ def test_the_calibration_error_is_the_gap_of_the_reliability_diagram():
     assert expected_calibration_error(y, p) == pytest.approx(np.mean(errors))
 
 
-def test_a_calibrated_card_answers_at_its_temperature_and_thresholds():
+@pytest.mark.parametrize(
+    ("card", "draw", "link"), [(CARD, drawn, EACH_ALONE), (MI_CARD, drawn_infarctions, ONE_OF_ALL)]
+)
+def test_a_calibrated_card_answers_at_its_temperature_and_thresholds(card, draw, link):
     """Thresholds chosen before the temperature would belong to other probabilities."""
-    y, logits = drawn(2000, temperature=2.0)
-    card = calibrated(CARD, y, logits)
-    raw = 1 / (1 + np.exp(-logits))
+    y, logits = draw(2000, temperature=2.0)
+    card = calibrated(card, y, logits)
+    raw = link.answers(logits)
     assert expected_calibration_error(y, card.probabilities(logits)) < expected_calibration_error(y, raw)
-    np.testing.assert_allclose(uncalibrated(card.probabilities(logits), card.temperature), raw, atol=1e-6)
+    np.testing.assert_allclose(uncalibrated(card.probabilities(logits), card.temperature, link), raw, atol=1e-6)
     told = card.probabilities(logits) >= np.array(list(card.thresholds.values()))
     assert told.any(axis=0).all() and not told.all(axis=0).any()
 
@@ -154,6 +183,8 @@ def test_an_unfinished_run_says_so(tmp_path):
     expected = {"epochs": 3, "epochs_done": 3, "best_epoch": 1, "finished": True, "seed": 7}
     assert training_of(card, tmp_path) == expected
     assert training_of(CARD, tmp_path / "none")["finished"] is None
+    told = Card("imle_net", 0.0, 0.2, recipe={"epochs": 3, "epochs_done": 3, "best_epoch": 1, "seed": 7})
+    assert training_of(told, tmp_path / "none") == expected
     training = expected | {"epochs_done": 2, "finished": False}
     report = evaluate(answers(), card, training, samples=20)
     assert "**The run was not finished: 2 of 3 epochs were done.**" in model_card("mine", card, {9: report})
@@ -176,24 +207,141 @@ def test_predictions_of_another_model_are_not_overwritten(tmp_path):
     """A slip in a file's name must not cost another model its answers."""
     path, fresh = tmp_path / "mine.parquet", pd.DataFrame(np.full((2, 5), 0.25), [3, 4], list(LABELS))
     fresh.index.name = "ecg_id"
-    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 9}, fresh)
-    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 10}, fresh.set_axis([1, 9]))
-    results.keep_predictions(path, {"model": "mine", "data": "PTB-XL", "fold": 9}, fresh / 2)
+    own = {"model": "mine", "data": "PTB-XL", "task": "superclass", "shifts": 1, "fold": 9}
+    results.keep_predictions(path, own, fresh)
+    results.keep_predictions(path, own | {"fold": 10}, fresh.set_axis([1, 9]))
+    results.keep_predictions(path, own, fresh / 2)
     kept = pd.read_parquet(path)
     assert kept["fold"].to_dict() == {1: 10, 3: 9, 4: 9, 9: 10}
     assert kept["CD"].to_dict() == {1: 0.25, 3: 0.125, 4: 0.125, 9: 0.25}
-    with pytest.raises(
-        BadChoice, match="holds no predictions of yours on PTB-XL; give another file, or delete this one"
+    for other, said in (
+        ({"model": "yours"}, r"yours on PTB-XL \(task superclass, shifts 1\); give another file, or delete this one"),
+        ({"task": "mi"}, r"mine on PTB-XL \(task mi, shifts 1\)"),
+        ({"shifts": 4}, r"mine on PTB-XL \(task superclass, shifts 4\)"),
     ):
-        results.keep_predictions(path, {"model": "yours", "data": "PTB-XL", "fold": 9}, fresh)
+        with pytest.raises(BadChoice, match=f"holds no predictions of {said}"):
+            results.keep_predictions(path, own | other, fresh)
     assert pd.read_parquet(path).equals(kept)
     (tmp_path / "notes.txt").write_text("not a table")
     with pytest.raises(BadChoice, match="holds no predictions of mine"):
-        results.check_predictions(tmp_path / "notes.txt", "mine", "PTB-XL", list(LABELS))
+        results.check_predictions(tmp_path / "notes.txt", own, list(LABELS))
 
 
-def command(*words):
-    return CliRunner().invoke(app, ["evaluate", "--data-dir", str(DEMO_COHORT), *map(str, words)])
+def test_predictions_from_before_there_were_tasks_are_gone_on_with(tmp_path):
+    """A shipped file says neither task nor views; another fold's answers must still find their place in it."""
+    path, fresh = tmp_path / "mine.parquet", pd.DataFrame(np.full((1, 5), 0.25), [3], list(LABELS))
+    fresh.insert(0, "fold", np.int8(9))
+    fresh.attrs = {"model": "mine", "data": "PTB-XL"}
+    fresh.to_parquet(path)
+    own = {"model": "mine", "data": "PTB-XL", "task": "superclass", "shifts": 1}
+    assert len(results.check_predictions(path, own, list(LABELS))) == 1
+
+
+def test_views_are_averaged_as_by_hand():
+    """A mean of probabilities, a view left out or one lead moved against another would be another model's answer."""
+    signals_mv = np.random.default_rng(0).normal(0, 0.3, (3, 12, 1000)).astype(np.float32)
+    predictor = load_model("imle_net", "exact")
+    by_hand = [
+        predictor.run(np.concatenate([signals_mv[:, :, 1000 - by :], signals_mv[:, :, : 1000 - by]], axis=2)).logits
+        for by in (0, 25, 988)
+    ]
+    assert not np.allclose(by_hand[0], by_hand[1], atol=1e-3)
+    expected = (by_hand[0] + by_hand[1] + by_hand[2]) / 3
+    np.testing.assert_allclose(mean_logits(predictor, signals_mv, 3), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(mean_logits(predictor, signals_mv, 1), predictor.run(signals_mv).logits)
+
+
+def test_no_two_views_are_the_same_and_none_is_far():
+    """A view given twice would count double; one moved by more than training moved records is one it never saw."""
+    assert len(set(OFFSETS)) == len(OFFSETS) and OFFSETS[0] == 0
+    assert max(map(abs, OFFSETS)) <= 50
+    assert len({offset % 50 for offset in OFFSETS}) == len(OFFSETS)
+    with pytest.raises(BadChoice, match="17 views a record cannot be had; choose 1"):
+        views(np.zeros((1, 12, 1000), np.float32), 17)
+
+
+def test_the_model_card_states_its_views():
+    """Figures of eight views, unmarked, would be taken for what the model answers in use."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
+    text = model_card("mine", CARD, {9: report, 10: report | {"fold": 10, "shifts": 8}})
+    assert "fold 9 (n = 400)" in text and "fold 10 (n = 400, 8 views)" in text
+    assert "the mean of the logits over as many views" in text
+    assert " views" not in model_card("mine", CARD, {9: report})
+
+
+def test_the_model_card_prefers_figures_of_one_view(tmp_path):
+    """Of two reports on one fold, that of several views must not take the place of what the model answers in use."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
+    write_card(tmp_path, CARD)
+    own = report | {"model": tmp_path.name}
+    (tmp_path / "a-fold9.json").write_text(json.dumps(own))
+    (tmp_path / "b-fold9.json").write_text(json.dumps(own | {"shifts": 8}))
+    assert reports_of(tmp_path, tmp_path)[9]["shifts"] == 1
+    (tmp_path / "a-fold9.json").unlink()
+    assert reports_of(tmp_path, tmp_path)[9]["shifts"] == 8
+
+
+def command(*words, data_dir=DEMO_COHORT):
+    return CliRunner().invoke(app, ["evaluate", "--data-dir", str(data_dir), *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def infarctions(tmp_path_factory):
+    """A small untrained model of the task mi, as training leaves one. Shared: tests copy it."""
+    folder = tmp_path_factory.mktemp("infarctions") / "tiny_mi"
+    options = {"filters": (16,), "strides": (4,), "blocks": (1,), "attention_units": 16, "head_units": 16}
+    network = build("imle_net_plus", classes=len(INFARCTIONS), **options)
+    save_model(folder, network, Card(**{**vars(MI_CARD), "network": "imle_net_plus", "options": options}))
+    return folder
+
+
+def test_a_model_of_infarctions_is_evaluated_on_its_own_task(infarctions, tiny_ptbxl, tmp_path, monkeypatch):
+    """Its labels, records and answers are the task's: each step from the command to the README must ask the task."""
+    folder, out = tmp_path / "tiny_mi", tmp_path / "results"
+    shutil.copytree(infarctions, folder)
+    kept = ("--engine", "keras", "--model", folder, "--predictions", out / "tiny_mi.parquet")
+    for words in (("--fold", 9, "--calibrate"), ("--fold", 10, "--card")):
+        done = command(*kept, *words, "--out", out / f"tiny_mi-fold{words[1]}.json", data_dir=tiny_ptbxl)
+        assert done.exit_code == 0, done.output
+    data, card = PtbXl(tiny_ptbxl, INFARCTION), read_card(folder)
+    reports = [json.loads((out / f"tiny_mi-fold{fold}.json").read_text()) for fold in (9, 10)]
+    assert [(report["task"], report["shifts"]) for report in reports] == [("mi", 1)] * 2
+    assert [list(report["auc_by_label"]) for report in reports] == [list(INFARCTIONS)] * 2
+    assert [report["records"] for report in reports] == [len(data.ids(fold)) for fold in (9, 10)]
+    own = answer(load_model(folder, "keras"), data, 9)
+    assert card.temperature == pytest.approx(fit_temperature(own.truth, own.logits, ONE_OF_ALL), abs=1e-3)
+    raw = ((softmax(own.logits.astype(float)) - own.truth) ** 2).mean()
+    assert reports[0]["uncalibrated"]["brier"]["value"] == pytest.approx(raw, abs=2e-5)
+    text = (folder / "README.md").read_text()
+    assert "a record has exactly one of them" in text and "may have several" not in text
+    assert "changes no order" not in text and "superclass" not in text
+    monkeypatch.setattr(results, "RESULTS", out)
+    results.write_truth(data)
+    assert (results.shipped(), results.shipped(INFARCTION)) == ((), ("tiny_mi",))
+    result = results.read_result("tiny_mi")
+    assert result.task is INFARCTION and result.title == reports[0]["title"]
+    np.testing.assert_allclose(result.predictions[list(INFARCTIONS)].sum(axis=1), 1, rtol=1e-5)
+    assert result.predictions.index.equals(results.read_truth(INFARCTION).index)
+    assert compare(result, result, 10, samples=5).value == 0
+
+
+def test_several_views_are_evaluated_and_never_fitted(infarctions, tiny_ptbxl, tmp_path):
+    """The report must say over how many views it averaged, and the model's own temperature stay that of one view."""
+    out = tmp_path / "report.json"
+    words = ("--engine", "keras", "--model", infarctions, "--fold", 9, "--shifts", 2, "--out", out)
+    done = command(*words, data_dir=tiny_ptbxl)
+    assert done.exit_code == 0, done.output
+    assert json.loads(out.read_text())["shifts"] == 2
+    done = command(*words, "--calibrate", data_dir=tiny_ptbxl)
+    assert done.exit_code == 2
+    assert "fitted to one view a record, as the model is used; leave out --shifts with --calibrate" in done.stderr
+    assert command(*words[:-4], "--shifts", 0, "--out", out, data_dir=tiny_ptbxl).exit_code == 2
+
+
+def test_a_model_of_another_task_is_refused(infarctions, tiny_ptbxl):
+    """Three answers compared with five truths would give figures of nothing."""
+    with pytest.raises(BadChoice, match="tiny_mi answers ASMI, IMI, NORM; give a model of CD, HYP, MI, NORM, STTC"):
+        answer(load_model(infarctions, "keras"), PtbXl(tiny_ptbxl), 9)
 
 
 def test_evaluate_calibrates_and_keeps_everything(tmp_path):

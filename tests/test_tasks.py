@@ -6,7 +6,18 @@ import pytest
 
 from imle import PtbXl
 from imle.errors import BadChoice
-from imle.tasks import AUTHORS_INFARCTION, INFARCTION, SUPERCLASS, TASKS, infarctions, sigmoid, softmax, task
+from imle.tasks import (
+    AUTHORS_INFARCTION,
+    EACH_ALONE,
+    INFARCTION,
+    ONE_OF_ALL,
+    SUPERCLASS,
+    TASKS,
+    infarctions,
+    sigmoid,
+    softmax,
+    task,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +77,31 @@ def test_answers():
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(shares[0, 1] / shares[0, 0], np.exp(2), rtol=1e-5)
     np.testing.assert_allclose(shares[1], [1, 0, 0], atol=1e-6)
+    with np.errstate(over="raise"):
+        np.testing.assert_array_equal(SUPERCLASS.answers(np.float32([[-2000, 2000]])), [[0, 1]])
     assert (SUPERCLASS.answers, INFARCTION.answers) == (sigmoid, softmax)
     assert [one.exclusive for one in TASKS.values()] == [False, True, True]
+
+
+@pytest.mark.parametrize("link", [EACH_ALONE, ONE_OF_ALL])
+def test_probabilities_lead_back_to_logits(link):
+    """An inverse that is not one would show wrong figures 'without temperature'; certainty must not become infinite."""
+    logits = np.random.default_rng(0).normal(0, 3, (50, 3))
+    p = link.answers(logits)
+    np.testing.assert_allclose(link.answers(link.logits_of(p)), p, rtol=1e-9)
+    certain = np.array([[1.0, 0.0, 0.0]], np.float32)
+    np.testing.assert_allclose(link.answers(link.logits_of(certain)), certain, atol=1e-6)
+
+
+def test_cross_entropies_by_hand():
+    """What the temperature makes small must be the mean of -log of what was answered for the truth."""
+    logits = np.array([[0.5, -1.0, 2.0], [300.0, 0.0, -300.0]])
+    truth = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    shares = softmax(logits)
+    assert ONE_OF_ALL.cross_entropy(truth, logits) == pytest.approx(-np.log([shares[0, 2], shares[1, 0]]).mean())
+    p = sigmoid(logits[:1])
+    told = [*np.where(truth[:1] > 0, p, 1 - p)[0], 1, 0.5, 1]
+    assert EACH_ALONE.cross_entropy(truth, logits) == pytest.approx(-np.log(told).mean())
 
 
 def test_an_unknown_task_is_refused():

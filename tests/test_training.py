@@ -14,6 +14,8 @@ import pytest
 
 from imle import PtbXl, load_model
 from imle.errors import BadChoice
+from imle.evaluation.report import training_of
+from imle.model_folder import read_card
 from imle.models import names
 from imle.scale import Scale
 from imle.tasks import INFARCTION
@@ -120,11 +122,22 @@ def test_an_interrupted_run_resumes_to_the_same_end(data, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(data, NETWORK, recipe, tmp_path / "halves", options=TINY, on_step=stop)
-    assert load_model(tmp_path / "halves", "keras").card.recipe["best_epoch"] == 1
+    stopped = load_model(tmp_path / "halves", "keras").card
+    assert (stopped.recipe["best_epoch"], stopped.recipe["epochs_done"]) == (1, 1)
     train(data, NETWORK, recipe, tmp_path / "halves", options=TINY, resume=True)
     assert [row["epoch"] for row in rows_of(tmp_path / "halves")] == [1, 2]
     for ours, theirs in zip(weights_of(tmp_path / "halves"), weights_of(tmp_path / "whole"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_card_tells_how_many_epochs_were_done(data, tmp_path, monkeypatch):
+    """The model folder is copied without its run's file; the best epoch alone would call a finished run cut off."""
+    monkeypatch.setattr("imle.training.loop.macro_auc", lambda truth, probabilities: 0.5)  # no epoch is better
+    card = train(data, NETWORK, SMALL, tmp_path, options=TINY)
+    assert card.recipe == read_card(tmp_path).recipe
+    assert (card.recipe["best_epoch"], card.recipe["epochs_done"]) == (1, 2)
+    (tmp_path / "metrics.jsonl").unlink()
+    assert training_of(card, tmp_path)["finished"] is True
 
 
 def test_runs_that_cannot_start_say_why(data, tmp_path):

@@ -13,6 +13,7 @@ from imle.errors import BadChoice
 from imle.evaluation.metrics import best_thresholds, over_draws
 from imle.model_folder import Card, read_card, write_card
 from imle.ptbxl.dataset import SELECT_FOLD
+from imle.tasks import Link, task
 
 BINS = 15
 TEMPERATURES = (0.05, 20.0)
@@ -44,23 +45,22 @@ def reliability(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def fit_temperature(y: np.ndarray, logits: np.ndarray) -> float:
-    """The temperature T for which sigmoid(logits / T) has the least binary cross-entropy over (n, k) truths.
+def fit_temperature(y: np.ndarray, logits: np.ndarray, link: Link) -> float:
+    """The temperature T for which logits / T have the least cross-entropy, as `link` has it, over (n, k) truths.
 
-    Temperature scaling (Guo et al. 2017, section 4.2). It changes no order, hence no ROC-AUC, and no answer at 0.5.
+    Temperature scaling (Guo et al. 2017, section 4.2).
     """
     logits = np.asarray(logits, np.float64)
 
     def cross_entropy(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        return float((np.logaddexp(0, scaled) - y * scaled).mean())
+        return link.cross_entropy(y, logits / np.exp(log_temperature))
 
     return float(np.exp(minimize_scalar(cross_entropy, bounds=np.log(TEMPERATURES), options={"xatol": 1e-7}).x))
 
 
 def calibrated(card: Card, y: np.ndarray, logits: np.ndarray) -> Card:
     """`card` with the temperature that suits these records, and the thresholds of best F1 at that temperature."""
-    cooled = replace(card, temperature=round(fit_temperature(y, logits), DECIMALS))
+    cooled = replace(card, temperature=round(fit_temperature(y, logits, task(card.task).link), DECIMALS))
     thresholds = best_thresholds(y, cooled.probabilities(logits)).round(DECIMALS).tolist()
     return replace(cooled, thresholds=dict(zip(card.labels, thresholds, strict=True)))
 
@@ -81,11 +81,9 @@ def check_fold(fold: int) -> None:
         )
 
 
-def uncalibrated(p: np.ndarray, temperature: float) -> np.ndarray:
-    """The probabilities that a model of this temperature would give without it."""
-    nearly = np.finfo(np.float32).eps
-    p = np.clip(np.asarray(p, np.float64), nearly, 1 - nearly)
-    return 1 / (1 + (1 / p - 1) ** temperature)
+def uncalibrated(p: np.ndarray, temperature: float, link: Link) -> np.ndarray:
+    """The probabilities (n, k), float64, that a model of this temperature would give without it."""
+    return link.answers(temperature * link.logits_of(p))
 
 
 def _bins(p: np.ndarray) -> np.ndarray:

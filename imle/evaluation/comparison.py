@@ -34,10 +34,10 @@ def paired_difference(
 def compare(first: Result, second: Result, fold: int, metric: Callable = macro_auc, samples: int = SAMPLES) -> Interval:
     """The paired difference of two shipped results on one fold; above 0 where the first is better by `metric`.
 
-    BadChoice where one of them did not answer the fold, or where they answer different labels or records.
+    BadChoice where one of them did not answer the fold, or where they answer different tasks, labels or records.
     """
     own, other = first.of_fold(fold), second.of_fold(fold)
-    if list(own) != list(other) or not own.index.equals(other.index):
+    if first.task is not second.task or list(own) != list(other) or not own.index.equals(other.index):
         raise BadChoice(f"{first.name} and {second.name} answer different labels or records; choose two of the same")
-    y = read_truth().loc[own.index, list(own)].to_numpy()
+    y = read_truth(first.task).loc[own.index, list(own)].to_numpy()
     return paired_difference(y, own.to_numpy(), other.to_numpy(), metric, samples)

@@ -10,6 +10,7 @@ from imle.evaluation.bootstrap import Interval
 from imle.labels import LABEL_TITLES
 from imle.model_folder import Card, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
+from imle.tasks import task
 
 README = "README.md"
 PERCENT = ("mean_accuracy",)
@@ -26,11 +27,10 @@ GROUP_TITLES = {"sex": "sex", "age": "age", "device": "device", "validated": "va
 LIMITS = """\
 - One database of one country, recorded with one maker's devices between 1989 and 1996. Elsewhere, and on other devices,
   filters and electrode placements, expect less.
-- The labels are what the reports state, whatever their likelihood; no imaging or laboratory finding stands behind
-  them. What the readers overlooked or were used to call something, the model learned to.
+- The labels are what the reports state; no imaging or laboratory finding stands behind them. What the readers
+  overlooked or were used to call something, the model learned to.
 - Resting 12-lead ECGs of 10 s, of which it sees what 100 Hz holds. No rhythm diagnosis, no pacemaker spikes, no urgency.
-- Its labels are superclasses: an infarction may be old or fresh, of any wall; a rare finding inside a superclass may be missed
-  every time without a figure here showing it.
+- {limits}
 - Thresholds maximise F1 on one fold with its share of each label; another population wants other ones.
 - A heatmap says where the model looked, not that it was right to."""
 
@@ -45,12 +45,16 @@ def write_model_card(folder: Path, results: Path) -> None:
 
 
 def reports_of(folder: Path, results: Path) -> dict[int, dict]:
-    """By fold, the reports in the folder `results` on the model in `folder` at its temperature and thresholds of today."""
+    """By fold, the reports in the folder `results` on the model in `folder` at its temperature and thresholds of today.
+
+    Of several on one fold, the one with the fewest views a record: nearest to how the model is used.
+    """
     card, name = read_card(folder), Path(folder).name
     found = [report for path in sorted(Path(results).glob("*.json")) if (report := _report(path, name, card))]
     if not found:
         raise BadChoice(f"{results} has no report on {name} as it is now; evaluate it again before its card is written")
-    return {report["fold"]: report for report in sorted(found, key=lambda report: report["fold"])}
+    # Of a fold's reports the last one stays.
+    return {report["fold"]: report for report in sorted(found, key=lambda report: (report["fold"], -_views(report)))}
 
 
 def model_card(name: str, card: Card, reports: dict[int, dict]) -> str:
@@ -62,9 +66,9 @@ def model_card(name: str, card: Card, reports: dict[int, dict]) -> str:
         _protocol(card, last),
         _figures(reports),
         _by_label(last),
-        _calibration(reports),
+        _calibration(card, reports),
         _subgroups(last),
-        f"## Limits\n\n{LIMITS}",
+        f"## Limits\n\n{LIMITS.format(limits=task(card.task).limits)}",
         "Written by `imle evaluate --card` from the model's card and its reports; edit those, not this page.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -95,7 +99,8 @@ def _model(card: Card, report: dict) -> str:
     labels = ", ".join(f"{label} ({LABEL_TITLES.get(label, label)})" for label in card.labels)
     return (
         f"Network `{card.network}` ({report['source']}). It takes 10 s of a 12-lead ECG at 100 Hz in millivolts and gives a "
-        f"probability each of {labels}; a record may have several. The figures are those of the {report['engine']} engine."
+        f"probability each of {labels}; {task(card.task).link.records_have}. The figures are those of the "
+        f"{report['engine']} engine."
     )
 
 
@@ -121,21 +126,39 @@ def _protocol(card: Card, report: dict) -> str:
     lines += [
         f"- Temperature and thresholds were fitted on fold {SELECT_FOLD}, so that the figures of that fold flatter; fold 10 "
         "was used for no choice here.",
-        "- No patient is in two folds. A record's labels are the superclasses of all its diagnostic statements; records "
-        "without any are left out.",
+        f"- {task(card.task).protocol}",
     ]
     return "\n".join(lines)
 
 
 def _figures(reports: dict[int, dict]) -> str:
-    heads = [f"fold {fold} (n = {report['records']:,})" for fold, report in reports.items()]
+    heads = [f"fold {fold} (n = {report['records']:,}{_many_views(report)})" for fold, report in reports.items()]
     rows = [
         [title, *(_shown(report["metrics"][name], 100 if name in PERCENT else 1) for report in reports.values())]
         for name, title in METRIC_TITLES.items()
     ]
     first = next(iter(reports.values()))
     meanings = "\n".join(f"- {METRIC_TITLES[name]}: {row['definition']}" for name, row in first["metrics"].items())
-    return f"## Figures\n\nIn brackets the {first['interval']}.\n\n{_table(['', *heads], rows)}\n\n{meanings}"
+    return f"## Figures\n\nIn brackets the {first['interval']}.{_on_views(reports)}\n\n{_table(['', *heads], rows)}\n\n{meanings}"
+
+
+def _views(report: dict) -> int:
+    """Over how many views of a record its logits were averaged; reports of old had no such choice."""
+    return report.get("shifts", 1)
+
+
+def _many_views(report: dict) -> str:
+    return f", {_views(report)} views" if _views(report) > 1 else ""
+
+
+def _on_views(reports: dict[int, dict]) -> str:
+    if all(_views(report) == 1 for report in reports.values()):
+        return ""
+    return (
+        " Where views are named, an answer is the mean of the logits over as many views of the record, shifted in time "
+        "by fixed steps of at most half a second; temperature and thresholds were fitted to one view, which is also what "
+        "every other use of the model gives."
+    )
 
 
 def _by_label(report: dict) -> str:
@@ -163,7 +186,7 @@ def _by_label(report: dict) -> str:
     return f"## By label\n\n{_table(heads, rows)}"
 
 
-def _calibration(reports: dict[int, dict]) -> str:
+def _calibration(card: Card, reports: dict[int, dict]) -> str:
     temperature = next(iter(reports.values()))["temperature"]
     rows = [
         [
@@ -178,7 +201,7 @@ def _calibration(reports: dict[int, dict]) -> str:
         "No temperature was fitted; the probabilities are the network's own."
         if temperature == 1
         else f"Logits are divided by the temperature {temperature:.4f} (fitted on fold {SELECT_FOLD}, least cross-entropy): "
-        f"without it the network is {leaning} of its answers. It changes no order, hence neither ROC-AUC nor average precision."
+        f"without it the network is {leaning} of its answers. {task(card.task).link.temperature_keeps}"
     )
     return f"## Calibration\n\n{said}\n\n{_table(heads, rows)}"
 

@@ -14,15 +14,16 @@ from imle.errors import BadChoice
 from imle.evaluation import calibration, metrics
 from imle.evaluation.bootstrap import COVERAGE, SAMPLES, bootstrap
 from imle.evaluation.subgroups import attributes_of, subgroups
+from imle.evaluation.views import check_shifts, mean_logits
 from imle.inference import BATCH, Predictor
-from imle.labels import LABELS
 from imle.model_folder import Card
 from imle.ptbxl import MissingData, PtbXl
+from imle.tasks import SUPERCLASS, Task
 
 DEFINITIONS = {
-    "macro_auc": "area under the ROC curve, mean of the labels",
+    "macro_auc": "area under the ROC curve of each label against the rest, mean of the labels",
     "macro_ap": "average precision (precision weighted by the recall it adds), mean of the labels",
-    "mean_accuracy": "share of right answers at threshold 0.5, mean of the labels",
+    "mean_accuracy": "share of right answers (the label or not) at threshold 0.5, mean of the labels",
     "published_max_f1": "the authors': precision and recall averaged over records at thresholds 0, 1/9 ... 1, best F1",
     "macro_f1": "F1 at the card's thresholds (chosen on fold 9), mean of the labels",
     "brier": "mean squared difference of probability and truth over records and labels",
@@ -38,7 +39,8 @@ EPOCHS_FILE = "metrics.jsonl"
 class Answers:
     """What a model said of the n labelled records of one fold, and what is true of them.
 
-    logits: (n, labels) float32. truth: (n, labels) of 0 and 1. attributes: see `attributes_of`. All in the order of ids.
+    logits: (n, labels) float32, the mean over `shifts` views of each record. truth: (n, labels) of 0 and 1, as the data
+    set's `task` has it. attributes: see `attributes_of`. All in the order of ids.
     """
 
     model: str
@@ -49,21 +51,33 @@ class Answers:
     logits: np.ndarray
     truth: np.ndarray
     attributes: pd.DataFrame
+    task: Task = SUPERCLASS
+    shifts: int = 1
 
 
-def answer(predictor: Predictor, data: PtbXl, fold: int, progress: Callable[[int, int], None] | None = None) -> Answers:
+def answer(
+    predictor: Predictor,
+    data: PtbXl,
+    fold: int,
+    shifts: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Answers:
     """Let the model answer every labelled record of `fold`, read from the store a few batches at a time.
 
-    MissingData where the fold has none; BadChoice for a model of other labels than the data set's.
+    shifts: views of each record, over which its logits are averaged (see imle.evaluation.views).
+    MissingData where the fold has none; BadChoice for a model of other labels than those of the data set's task.
     """
-    if predictor.labels != LABELS:
-        raise BadChoice(f"{predictor.name} answers {', '.join(predictor.labels)}; give a model of {', '.join(LABELS)}")
+    check_shifts(shifts)
+    if predictor.labels != data.task.labels:
+        raise BadChoice(
+            f"{predictor.name} answers {', '.join(predictor.labels)}; give a model of {', '.join(data.task.labels)}"
+        )
     ids = data.ids(fold)
     if not len(ids):
         raise MissingData(f"{data.root} has no labelled records in fold {fold}; choose one of folds 1 to 10 that has")
     step, parts = 8 * BATCH, []
     for first in range(0, len(ids), step):
-        parts.append(predictor.run(data.signals(ids[first : first + step])).logits)
+        parts.append(mean_logits(predictor, data.signals(ids[first : first + step]), shifts))
         if progress:
             progress(min(first + step, len(ids)), len(ids))
     return Answers(
@@ -75,6 +89,8 @@ def answer(predictor: Predictor, data: PtbXl, fold: int, progress: Callable[[int
         logits=np.concatenate(parts),
         truth=data.labels_of(ids),
         attributes=attributes_of(data, ids),
+        task=data.task,
+        shifts=shifts,
     )
 
 
@@ -97,8 +113,10 @@ def evaluate(answers: Answers, card: Card, training: dict, samples: int = SAMPLE
         "training": training,
         "imle_version": imle.__version__,
         "data": answers.data,
+        "task": answers.task.name,
         "fold": answers.fold,
         "records": len(answers.ids),
+        "shifts": answers.shifts,
         "temperature": card.temperature,
         "thresholds": thresholds,
         **figures(
@@ -108,6 +126,7 @@ def evaluate(answers: Answers, card: Card, training: dict, samples: int = SAMPLE
             card.temperature,
             answers.attributes,
             samples,
+            answers.task,
         ),
     }
 
@@ -139,10 +158,11 @@ def figures(
     temperature: float,
     attributes: pd.DataFrame,
     samples: int = SAMPLES,
+    task: Task = SUPERCLASS,
 ) -> dict:
     """The part of a report that follows from (n, k) answers `p` to (n, k) truths `y`, with definitions and intervals."""
     labels, cuts, groups = list(thresholds), list(thresholds.values()), subgroups(attributes)
-    raw = calibration.uncalibrated(p, temperature)
+    raw = calibration.uncalibrated(p, temperature, task.link)
 
     def together(counts: np.ndarray) -> dict[tuple, np.ndarray]:
         areas = metrics.class_auc(y, p, counts=counts)

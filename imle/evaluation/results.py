@@ -1,7 +1,8 @@
 """What models answered on the folds that judge them, kept in assets/results: answers as Parquet, reports as JSON.
 
 NAME.parquet holds a model's probabilities, NAME-fold9.json and NAME-fold10.json what `imle evaluate` wrote of them, and
-truth.parquet what is true of the records and whose they are: every figure can be computed again without PTB-XL.
+truth.parquet (truth-mi.parquet, truth-mi-authors.parquet for the models of those tasks) what is true of the records and
+whose they are: every figure can be computed again without PTB-XL. A result's task is that of its reports.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ import pandas as pd
 from imle.assets import ASSETS
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
-from imle.labels import LABELS
 from imle.ptbxl import PtbXl
+from imle.tasks import SUPERCLASS, TASKS, Task
 
 RESULTS = ASSETS / "results"
 FOLDS = (9, 10)
-TRUTH = "truth"
 FOLD = "fold"
+# What all answers in one Parquet file have in common, and what was so of those written before it was told.
+COMMON = ("model", "data", "task", "shifts")
+UNTOLD = {"task": SUPERCLASS.name, "shifts": 1}
 
 
 @dataclass(frozen=True)
 class Result:
-    """One model's result. reports: by fold, as `imle evaluate` wrote them; title: the network's.
+    """One model's result. reports: by fold, as `imle evaluate` wrote them; title: the network's; task: the reports'.
 
     predictions: by ecg_id; `fold` (int8) and one float32 probability a label.
     """
@@ -37,6 +40,7 @@ class Result:
     title: str
     reports: dict[int, dict]
     predictions: pd.DataFrame
+    task: Task = SUPERCLASS
 
     @property
     def labels(self) -> list[str]:
@@ -50,41 +54,45 @@ class Result:
         return rows[self.labels]
 
 
-def shipped() -> tuple[str, ...]:
-    """The names of the models whose results are shipped, sorted."""
-    return tuple(sorted(path.stem for path in RESULTS.glob("*.parquet") if path.stem != TRUTH))
+def shipped(task: Task = SUPERCLASS) -> tuple[str, ...]:
+    """The names of the models of `task` whose results are shipped, sorted."""
+    return tuple(name for name in _names() if _task_of(name) is task)
 
 
 def read_result(name: str) -> Result:
-    """The shipped result of that name. BadChoice where there is none."""
-    if name not in shipped():
-        raise BadChoice(f"there is no result of {name!r}; choose one of {_listed(shipped())}")
-    reports = {
-        fold: json.loads(path.read_text()) for fold in FOLDS if (path := RESULTS / f"{name}-fold{fold}.json").is_file()
-    }
+    """The shipped result of that name, whatever its task. BadChoice where there is none."""
+    if name not in _names():
+        raise BadChoice(f"there is no result of {name!r}; choose one of {_listed(_names())}")
+    reports = {fold: json.loads(path.read_text()) for fold, path in _reports(name).items()}
     title = next((report["title"] for report in reports.values()), name)
-    return Result(name, title, reports, pd.read_parquet(RESULTS / f"{name}.parquet"))
+    return Result(name, title, reports, pd.read_parquet(RESULTS / f"{name}.parquet"), _task_of(name))
 
 
-def read_truth() -> pd.DataFrame:
-    """By ecg_id, the labelled records of folds 9 and 10: fold, one 0/1 int8 a label, then sex, age_band, device, validated.
+def read_truth(task: Task = SUPERCLASS) -> pd.DataFrame:
+    """By ecg_id, the records of folds 9 and 10 that have labels in `task`.
 
-    The last four as in `attributes_of`.
+    Columns: fold (the task's), one 0/1 int8 a label, then sex, age_band, device, validated as in `attributes_of`.
     """
-    return pd.read_parquet(RESULTS / f"{TRUTH}.parquet")
+    return pd.read_parquet(truth_path(task))
+
+
+def truth_path(task: Task) -> Path:
+    """Where the truth of `task` lies."""
+    return RESULTS / ("truth.parquet" if task is SUPERCLASS else f"truth-{task.name}.parquet")
 
 
 def truth_of(data: PtbXl) -> pd.DataFrame:
-    """What `read_truth` gives, taken from the data set itself."""
+    """What `read_truth` gives for the task of `data`, taken from the data set itself."""
     ids = data.ids(FOLDS)
-    labels = pd.DataFrame(data.labels_of(ids).astype(np.int8), pd.Index(ids, name="ecg_id"), list(LABELS))
-    labels.insert(0, FOLD, data.catalogue.loc[ids, "strat_fold"].astype(np.int8))
+    index = pd.Index(ids, name="ecg_id")
+    labels = pd.DataFrame(data.labels_of(ids).astype(np.int8), index, list(data.task.labels))
+    labels.insert(0, FOLD, data.folds_of(ids).astype(np.int8))
     return labels.join(attributes_of(data, ids))
 
 
 def write_truth(data: PtbXl) -> None:
-    """Write truth.parquet anew from the data set; needed only where the data set's labels change."""
-    _write(RESULTS / f"{TRUTH}.parquet", truth_of(data))
+    """Write the truth of the task of `data` anew; needed only where the task's labels or folds change."""
+    _write(truth_path(data.task), truth_of(data))
 
 
 def keep_predictions(path: Path, report: dict, answers: pd.DataFrame) -> None:
@@ -92,19 +100,20 @@ def keep_predictions(path: Path, report: dict, answers: pd.DataFrame) -> None:
 
     BadChoice where the file holds something else (see `check_predictions`).
     """
-    kept = check_predictions(path, report["model"], report["data"], list(answers))
+    kept = check_predictions(path, report, list(answers))
     fresh = answers.astype(np.float32)
     fresh.insert(0, FOLD, np.int8(report["fold"]))
     parts = [fresh] if kept is None else [kept[kept[FOLD] != report["fold"]], fresh]
     table = pd.concat(parts).sort_index()
-    table.attrs = {"model": report["model"], "data": report["data"]}
+    table.attrs = _common(report)
     _write(path, table)
 
 
-def check_predictions(path: Path, model: str, data: str, labels: list[str]) -> pd.DataFrame | None:
-    """The predictions of this model on this data set in the file; None where there is no file.
+def check_predictions(path: Path, report: dict, labels: list[str]) -> pd.DataFrame | None:
+    """The predictions in the file that have all of COMMON with `report`; None where there is no file.
 
-    BadChoice where the file is another one, which would be lost.
+    report: a report, or the COMMON part of one that is yet to be written. BadChoice where the file is another one, which
+    would be lost.
     """
     if not path.exists():
         return None
@@ -112,9 +121,40 @@ def check_predictions(path: Path, model: str, data: str, labels: list[str]) -> p
         found = pd.read_parquet(path)
     except (OSError, ValueError):
         found = pd.DataFrame()
-    if found.attrs != {"model": model, "data": data} or list(found) != [FOLD, *labels]:
-        raise BadChoice(f"{path} holds no predictions of {model} on {data}; give another file, or delete this one")
+    if UNTOLD | found.attrs != _common(report) or list(found) != [FOLD, *labels]:
+        raise BadChoice(f"{path} holds no predictions of {_described(report)}; give another file, or delete this one")
     return found
+
+
+def _common(report: dict) -> dict:
+    return {key: report.get(key, UNTOLD.get(key)) for key in COMMON}
+
+
+def _described(report: dict) -> str:
+    own = _common(report)
+    return f"{own['model']} on {own['data']} (task {own['task']}, shifts {own['shifts']})"
+
+
+def _names() -> tuple[str, ...]:
+    truths = {truth_path(task) for task in TASKS.values()}
+    return tuple(sorted(path.stem for path in RESULTS.glob("*.parquet") if path not in truths))
+
+
+def _reports(name: str) -> dict[int, Path]:
+    """The files of the model's reports by fold."""
+    return {fold: path for fold in FOLDS if (path := RESULTS / f"{name}-fold{fold}.json").is_file()}
+
+
+def _task_of(name: str) -> Task:
+    """The task of the model's first report that tells one; the superclasses where none does."""
+    for path in _reports(name).values():
+        try:
+            report = json.loads(path.read_text())
+        except ValueError:  # told by whoever reads the result
+            continue
+        if isinstance(report, dict) and report.get("task") in TASKS:
+            return TASKS[report["task"]]
+    return SUPERCLASS
 
 
 def _write(path: Path, table: pd.DataFrame) -> None:

@@ -88,6 +88,10 @@ class PtbXl:
         """(len(ids), labels) float32, in the order of `ids`."""
         return self.labels[self._rows(ids)]
 
+    def folds_of(self, ids) -> np.ndarray:
+        """(len(ids),) the task's fold of each, in the order of `ids`."""
+        return self.fold[self._rows(ids)]
+
     def signals(self, ids) -> np.ndarray:
         """(len(ids), 12, 1000) float32 mV at 100 Hz, from the store. UnreadableEcg where one of them could not be read."""
         rows = self._rows(ids)

@@ -16,7 +16,7 @@ import numpy as np
 from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
-from imle.model_folder import Card, read_card, save_model, write_atomically
+from imle.model_folder import Card, read_card, save_model, write_atomically, write_card
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
 from imle.scale import Scale
@@ -216,6 +216,8 @@ class _Run:
             if auc > self.best_auc or self.best_card is None:
                 self.best_auc = auc
                 self._keep(epoch, auc, probabilities)
+        self.best_card.recipe["epochs_done"] = epoch + 1
+        write_card(self.out, self.best_card)
         by_label = class_auc(self.select_targets, probabilities).round(5).tolist()
         row = {
             "epoch": epoch + 1,
