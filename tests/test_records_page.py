@@ -146,7 +146,8 @@ def test_a_link_restores_every_filter_and_the_order(session, answered):
         report="infarkt", superclass=["MI", "HYP"], scp=["IMI", "LVH"], sex="M", age=["40", "90"], fold=["2", "3"],
         validated="yes", hz500="yes", model_label="MI", probability=["0.0", "0.99"], sort="Report", reverse="true",
     )  # fmt: skip
-    drawn = {*state.FILTER_KEYS, *state.ORDER_KEYS} - {"cell"}  # which has a widget where the compare page asked for one
+    # A cell has a widget only where the compare page asked for one.
+    drawn = {*state.FILTER_KEYS, *state.ORDER_KEYS} - {"cell"}
     assert {key: widget(app, key).value for key in drawn} == {
         "report": "infarkt", "superclass": ["MI", "HYP"], "scp": ["IMI", "LVH"], "sex": "M", "age": (40, 90), "fold": [2, 3],
         "validated": "yes", "hz500": "yes", "model_label": "MI", "probability": (0.0, 0.99), "sort": "Report", "reverse": True,
