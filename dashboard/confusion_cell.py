@@ -11,6 +11,7 @@ from imle.errors import Refusal
 from imle.evaluation.operating_point import in_cell
 from imle.evaluation.results import read_result, read_truth
 from imle.labels import LABELS
+from imle.tasks import SUPERCLASS
 
 # What each cell is called, for a label X: the model says X, or not, of a record that has it, or has not.
 CELL_WORDS = {"tp": "found", "fn": "missed", "fp": "false alarms", "tn": "ruled out"}
@@ -44,13 +45,13 @@ def read_cell(text: str | None) -> ConfusionCell | None:
 
 
 def records_in(cell: ConfusionCell, data_title: str) -> np.ndarray:
-    """The numbers of its records; none where there is no such result, or where it is of another data set than `data_title`."""
+    """The numbers of its records; none where there is no such result for the superclasses, or none on `data_title`."""
     try:
         result = read_result(cell.model)
         answers = result.of_fold(cell.fold)
     except Refusal:
         return np.array([], int)
-    if result.reports[cell.fold]["data"] != data_title:
+    if result.reports[cell.fold]["data"] != data_title or result.task is not SUPERCLASS:
         return np.array([], int)
     y = read_truth().loc[answers.index, cell.label].to_numpy()
     return answers.index.to_numpy()[in_cell(y, answers[cell.label].to_numpy(), cell.threshold, cell.cell)]

@@ -205,6 +205,16 @@ def test_a_cell_of_other_data_is_empty_and_its_buttons_say_why(compare, shipped,
     assert len(records_in(ConfusionCell("no such", "MI", "tp", 0.5, 10), "PTB-XL")) == 0
 
 
+def test_a_cell_of_a_model_of_another_task_is_empty(tmp_path, monkeypatch):
+    """Such a result lies beside the others but has no column of this label; a link typed by hand must not end in a traceback."""
+    write_results(tmp_path, made_up_truth(40), {"sharp": MODELS["sharp"]}, samples=2)
+    for fold in (9, 10):
+        (tmp_path / f"sharp-fold{fold}.json").write_text(json.dumps(report(tmp_path, "sharp", fold) | {"task": "mi"}))
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert len(records_in(ConfusionCell("sharp", "NORM", "tp", 0.1, 10), "PTB-XL")) == 0
+    assert results.shipped() == ()
+
+
 def test_on_the_demo_cohort_one_sentence_says_that_the_records_are_not_there(compare, monkeypatch):
     from imle.assets import DEMO_COHORT
 
