@@ -158,7 +158,7 @@ def test_a_deep_link_restores_the_choices(compare):
              "first": "Dull", "second": "Sharp"}  # fmt: skip
     app = compare(**asked)
     assert sentences(app) == []
-    values = {box.key: box.value for box in app.selectbox}
+    values = {box.key: box.value for box in app.main.selectbox}
     assert {key: values[key] for key in ("measure", "judged", "first", "second")} == {
         key: asked[key] for key in ("measure", "judged", "first", "second")
     }

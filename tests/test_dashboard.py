@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
+from imle import LABELS, load_model
 from imle.attention import LEVELS
+from imle.inference import shipped_models
 
 ROOT = Path(__file__).parents[1]
 APP = str(ROOT / "dashboard" / "app.py")
@@ -121,6 +123,21 @@ def test_a_clicked_row_opens_its_explanation(dashboard):
     assert "2 of 4 · HYP" in texts(app)
 
 
+@pytest.mark.parametrize("name", shipped_models())
+def test_every_shipped_model_explains_a_record_about_each_label(dashboard, name):
+    """A model whose attention differs by label has a choice of it; another has none, and each names itself."""
+    app = dashboard(EXPLAIN, record="7", reveal="yes")
+    app.session_state["model"] = name
+    app.run()
+    assert f"{name} on OpenVINO" in texts(app) and not sentences(app)
+    whose = [menu for menu in app.main.selectbox if menu.key == "label"]
+    assert len(whose) == bool(load_model(name).attended_labels)
+    for label in LABELS if whose else ():
+        app.selectbox(key="label").set_value(label).run()
+        assert f"combined attention to {label}, share of the record" in app.get("plotly_chart")[0].proto.spec
+        assert f"attention shown is that for {label}" in texts(app)
+
+
 def test_previous_and_next_walk_through_the_filtered_list(dashboard):
     app = dashboard(superclass="HYP")
     numbers = listed(app)
@@ -143,7 +160,7 @@ def test_a_typed_number_opens_that_record(dashboard):
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
     asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
     app = dashboard(EXPLAIN, record="7", reveal="yes", filter="40hz", **asked)
-    assert {menu.key: menu.value for menu in app.selectbox} == asked
+    assert {menu.key: menu.value for menu in app.main.selectbox} == asked
     assert app.get("button_group")[0].value == ["40hz"]
     assert app.number_input(key="record_box").value == 7
     assert not sentences(app)
@@ -225,8 +242,8 @@ def test_a_damaged_500_hz_file_falls_back_to_100_hz(tmp_path, monkeypatch):
 
 
 def test_without_weights_the_ecg_stays_and_one_sentence_says_what_is_missing(dashboard, monkeypatch, tmp_path):
-    app = dashboard()
     monkeypatch.setenv("IMLE_MODEL", str(tmp_path / "no_such_model"))
+    app = dashboard()
     app.switch_page(EXPLAIN).run()
     assert not sentences(app)
     app.button(key="reveal").click().run()
