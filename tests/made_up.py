@@ -92,6 +92,13 @@ def write_long_ptbxl(root: Path, tiny: Path, n: int) -> None:
         (root / name).symlink_to(tiny / name)
 
 
+def with_reports(root: Path, reports: dict[int, str], otherwise: str = "") -> pd.DataFrame:
+    """The catalogue of the data set in `root` with these reports by record, `otherwise` in the others; the file stays."""
+    catalogue = pd.read_csv(root / DATABASE, index_col="ecg_id")
+    catalogue["report"] = pd.Series(reports).reindex(catalogue.index).fillna(otherwise)
+    return catalogue
+
+
 def _catalogue_row(ecg_id: int, fold: int, findings: dict) -> dict:
     folder = f"{ecg_id // 1000 * 1000:05d}"
     return {

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import write_tiny_ptbxl
+from made_up import with_reports, write_tiny_ptbxl
 
 from dashboard.answers import answers_for
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
@@ -26,8 +26,7 @@ def cohort(tmp_path_factory):
     """Eight made-up records: four reports of their own, an unknown age, one record without its 500 Hz file."""
     root = tmp_path_factory.mktemp("cohort")
     write_tiny_ptbxl(root, ids=(1, 2, 3, 5, 6, 7, 8, 9))
-    catalogue = pd.read_csv(root / DATABASE, index_col="ecg_id")
-    catalogue["report"] = pd.Series(REPORTS).reindex(catalogue.index)
+    catalogue = with_reports(root, REPORTS)
     catalogue.loc[6, "age"] = np.nan
     catalogue.iloc[::-1].to_csv(root / DATABASE)  # a catalogue need not be sorted
     next(root.glob("records500/*/00007_hr.hea")).unlink()

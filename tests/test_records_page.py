@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import write_long_ptbxl, write_tiny_ptbxl
+from made_up import with_reports, write_long_ptbxl, write_tiny_ptbxl
 from streamlit.testing.v1 import AppTest
 
 from dashboard import state
@@ -42,9 +42,7 @@ def reported(tmp_path_factory):
     """24 records, four of which have a report of their own."""
     root = tmp_path_factory.mktemp("reported")
     write_tiny_ptbxl(root)
-    catalogue = pd.read_csv(root / DATABASE, index_col="ecg_id")
-    catalogue["report"] = pd.Series(REPORTS).reindex(catalogue.index).fillna("sinusrhythmus")
-    catalogue.to_csv(root / DATABASE)
+    with_reports(root, REPORTS, otherwise="sinusrhythmus").to_csv(root / DATABASE)
     return root
 
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from playwright.sync_api import expect
-from running import browsing, errors_of, serving, settled
+from running import serving, settled
 from test_reading import LOW_CONTRAST
 
 from imle.assets import ASSETS
@@ -38,21 +38,6 @@ def address(tmp_path_factory):
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    errors = errors_of(page)
-    yield page
-    page.close()
-    assert errors == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
