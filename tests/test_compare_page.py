@@ -19,6 +19,7 @@ from imle.evaluation.metrics import class_auc
 from imle.evaluation.operating_point import operating_point
 from imle.evaluation.published_figures import read_published
 from imle.figures.theme import DARK, LIGHT
+from imle.inference import shipped_models
 from imle.labels import LABELS
 
 APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
@@ -181,6 +182,17 @@ def test_a_cell_opens_its_records_on_the_records_page(compare, made_up, tiny_ptb
     wanted = set(records_in(cell, "PTB-XL")) & set(open_cohort(tiny_ptbxl).table.index)
     assert set(app.dataframe[0].value["Record"]) == wanted if wanted else sentences(app)
     assert "young: MI missed at 0.5, fold 10" in texts(app)
+
+
+def test_a_cell_of_a_shipped_model_also_takes_that_model_into_use(compare):
+    """The records page would otherwise show another model's probabilities beside this one's mistakes; it once was a traceback."""
+    first, other, *_ = shipped_models()
+    app = compare(results.RESULTS, judged=results.read_result(other).title)
+    assert app.session_state["model"] == first
+    app.button(key="cell_fn").click().run()
+    assert not app.exception
+    assert app.session_state["model"] == other
+    assert read_cell(app.query_params["cell"]).model == other
 
 
 def test_a_cell_keeps_exactly_its_records(shipped, tiny_ptbxl):

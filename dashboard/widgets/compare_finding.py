@@ -75,7 +75,7 @@ def _threshold(model: Compared, label: str) -> float:
         f"Back to its own, {own:.4g}", on_click=st.session_state.update, args=({"cut": own},), disabled=cut == own,
         type="tertiary", help=OWN_HELP,
     )  # fmt: skip
-    return cut  # fmt: skip
+    return cut
 
 
 def _sentence(point: OperatingPoint, label: str) -> str:
@@ -102,6 +102,8 @@ def _confusion(model: Compared, label: str, threshold: float, point: OperatingPo
                     key=f"cell_{cell}",
                     width="stretch",
                     disabled=trouble is not None or not point.counts[cell],
+                    on_click=_serve,
+                    args=(model.name,),
                 )
                 if pressed:
                     _open(ConfusionCell(model.name, label, cell, threshold, model.report["fold"]))
@@ -120,11 +122,14 @@ def _cannot_open(model: Compared) -> str | None:
     return f"These are records of {theirs}; the data set in use is {ours}, so they cannot be opened here."
 
 
+def _serve(name: str) -> None:
+    """Make this the model in use where it can be; a callback, since the sidebar's choice of it is drawn before the page."""
+    if name in state.models():
+        st.session_state["model"] = name
+
+
 def _open(cell: ConfusionCell) -> None:
-    query = {"cell": str(cell)}
-    if cell.model in state.models():
-        query["model"] = cell.model
-    st.switch_page("../pages/records.py", query_params=query)
+    st.switch_page("../pages/records.py", query_params={"cell": str(cell)})
 
 
 def _rates(model: Compared, label: str, threshold: float, point: OperatingPoint) -> None:

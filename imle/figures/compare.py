@@ -22,7 +22,7 @@ BAR_GAP = 0.32
 DASHES = ((), (8, 4), (2, 3), (8, 3, 2, 3), (14, 4), (4, 2))
 UNFINISHED_PATTERN = "/"
 # Up to so many bars beside each other have room for their numbers.
-NUMBERED_BARS = 2
+NUMBERED_BARS = 1
 
 
 @dataclass(frozen=True)
