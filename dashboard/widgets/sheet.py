@@ -57,7 +57,7 @@ def _title(explanation: Explanation | None, view: View) -> str:
 
 
 def _chart(figure, key: str, words: str, config: dict) -> None:
-    across = figure.layout.meta["across"] if figure.layout.meta else 1.9
+    across = figure.layout.meta["across"]
     figure.layout.height = None  # the page's style sheet sizes it to the window
     st.html(f"<style>.stMain .st-key-{key.replace('+', '-')} {{ --across: {across:.3f}; }}</style>")
     st.plotly_chart(figure, height="stretch", theme=None, config=config, key=key, alt=words)

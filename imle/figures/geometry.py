@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
@@ -113,8 +114,8 @@ class Sheet:
         below_mm = min(float(-rows_mm[-1].min()), REACH_MM) - self.baseline_mm
         return replace(
             self,
-            headroom_mm=max(HEADROOM_MM, _up_to_5_mm(above_mm)),
-            footroom_mm=max(FOOTROOM_MM, _up_to_5_mm(below_mm)),
+            headroom_mm=max(HEADROOM_MM, up_to_5_mm(above_mm)),
+            footroom_mm=max(FOOTROOM_MM, up_to_5_mm(below_mm)),
         )
 
     @property
@@ -180,13 +181,8 @@ class Sheet:
         return [lead for lead in LEADS if lead in cut]
 
     def calibration(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y in mm of the 1 mV, 0.2 s pulse at the left of every row, NaN between rows."""
-        rise_mm = CALIBRATION_START_MM
-        fall_mm = rise_mm + CALIBRATION_S * self.speed_mm_s
-        x_mm = [rise_mm - 1.5, rise_mm, rise_mm, fall_mm, fall_mm, fall_mm + 1.5, np.nan]
-        pulse_mv = [0, 0, CALIBRATION_MV, CALIBRATION_MV, 0, 0, np.nan]
-        rows = range(self.row_count)
-        return np.tile(x_mm, self.row_count), np.concatenate([self.y_mm(row, pulse_mv) for row in rows])
+        """x and y in mm of the pulse at the left of every row, NaN between rows."""
+        return calibration_pulses(self.speed_mm_s, self.row_count, self.y_mm)
 
     def separators(self) -> tuple[np.ndarray, np.ndarray]:
         """x and y in mm of the short strokes between the columns of a row, NaN between strokes."""
@@ -239,7 +235,16 @@ def sheet_text(ecg: Ecg, layout: str = "3x4+II", speed_mm_s: float = 25, gain_mm
     )
 
 
-def _up_to_5_mm(length_mm: float) -> int:
+def calibration_pulses(speed_mm_s: float, rows: int, y_mm: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """x and y in mm of a 1 mV, 0.2 s pulse at the left of every row, NaN between rows; y_mm(row, mV) places a level."""
+    rise_mm = CALIBRATION_START_MM
+    fall_mm = rise_mm + CALIBRATION_S * speed_mm_s
+    x_mm = [rise_mm - 1.5, rise_mm, rise_mm, fall_mm, fall_mm, fall_mm + 1.5, np.nan]
+    pulse_mv = [0, 0, CALIBRATION_MV, CALIBRATION_MV, 0, 0, np.nan]
+    return np.tile(x_mm, rows), np.concatenate([y_mm(row, pulse_mv) for row in range(rows)])
+
+
+def up_to_5_mm(length_mm: float) -> int:
     return 5 * ceil(length_mm / 5)
 
 

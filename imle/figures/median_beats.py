@@ -6,19 +6,17 @@ The paper is the sheet's at twice its usual speed: 50 mm/s and 10 mm/mV, 1 mm ac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import plotly.graph_objects as go
 
-from imle.ecg import MODEL_SAMPLES
 from imle.errors import BadChoice
 from imle.figures.geometry import (
-    CALIBRATION_S,
-    CALIBRATION_START_MM,
     LEFT_MM,
     REACH_MM,
+    calibration_pulses,
     share_of_maximum,
+    up_to_5_mm,
 )
 from imle.figures.geometry import THREE_ROWS as ROWS
 from imle.figures.sheet import (
@@ -26,7 +24,8 @@ from imle.figures.sheet import (
     BAND_GAP_PX,
     HALO,
     TRACE_WIDTH_PX,
-    WIDTH_PX,
+    box_across,
+    check_heatmap,
     foot_note,
     legend,
     paper_layout,
@@ -34,6 +33,7 @@ from imle.figures.sheet import (
 from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
 from imle.leads import LEADS
 from imle.measure import Measurements, MedianBeat, average_over_beats
+from imle.measure.measurements import ST_AFTER_J_S
 from imle.measure.median_beat import AFTER_S, BEFORE_S
 
 COLUMNS = len(ROWS[0])
@@ -45,8 +45,6 @@ BASELINE_MM = 15
 GAP_MM = 5  # between panels
 HEADROOM_MM = 5
 MARKS_MM = 10  # at the paper's foot: the marks' names and times
-
-J_TO_ST_S = 0.06
 
 # Which marks are drawn, what they are called, and on which of two lines, to which side of their stroke, their time is
 # written: neighbours stand apart however close they are.
@@ -120,8 +118,7 @@ def median_beats_figure(
     beat = measurements.median_beat
     if beat is None:
         raise BadChoice("this record has no median beat, too few of its beats are alike; choose a sheet")
-    if heatmap is not None and heatmap.shape != (len(LEADS), MODEL_SAMPLES):
-        raise BadChoice(f"the heatmap has shape {heatmap.shape}; (12, {MODEL_SAMPLES}) at 100 Hz is needed")
+    check_heatmap(heatmap)
     theme, paper = theme_of(dark), BeatPaper.for_beat(beat)
     share = None if heatmap is None else share_of_maximum(average_over_beats(heatmap, beat))
     layout = paper_layout(paper, theme, with_legend=share is not None)
@@ -171,8 +168,7 @@ def median_beats_text(
 def across(margin_px: dict) -> float:
     """The width over the height of a box that the usual median beats fill; the same for every record."""
     usual = BeatPaper(BEFORE_S, BEFORE_S + AFTER_S, HEADROOM_MM, MARKS_MM)
-    paper_px = WIDTH_PX - margin_px["l"] - margin_px["r"]
-    return WIDTH_PX / (paper_px * usual.height_mm / usual.width_mm + margin_px["t"] + margin_px["b"])
+    return box_across(usual.height_mm / usual.width_mm, margin_px)
 
 
 def hover_layer(paper: BeatPaper, beat: MedianBeat, share: np.ndarray | None, level_title: str) -> go.Heatmap:
@@ -287,9 +283,9 @@ def st_points(paper: BeatPaper, measurements: Measurements, theme: Theme) -> go.
     beat = measurements.median_beat
     j_s = beat.marks_s.get("QRS_off")
     found = [] if j_s is None else [panel for panel in panels() if measurements.st_mv[panel[2]].value is not None]
-    sample = 0 if j_s is None else round((j_s + J_TO_ST_S + beat.before_s) * beat.fs_hz)
+    sample = 0 if j_s is None else beat.sample(j_s + ST_AFTER_J_S)
     return go.Scatter(
-        x=[float(paper.x_mm(column, j_s + J_TO_ST_S)) for _, column, _ in found],
+        x=[float(paper.x_mm(column, j_s + ST_AFTER_J_S)) for _, column, _ in found],
         y=[float(paper.y_mm(row, beat.signal_mv[LEADS.index(lead), sample])) for row, _, lead in found],
         mode="markers",
         marker={"symbol": "circle-open", "size": 7, "color": theme.accent, "line": {"width": 1.5}},
@@ -300,14 +296,9 @@ def st_points(paper: BeatPaper, measurements: Measurements, theme: Theme) -> go.
 
 def calibration(paper: BeatPaper, theme: Theme) -> go.Scatter:
     """The pulse of 1 mV and 0.2 s at the left of every row, NaN between rows."""
-    rise_mm = CALIBRATION_START_MM
-    fall_mm = rise_mm + CALIBRATION_S * SPEED_MM_S
-    x_mm = np.array([rise_mm - 1.5, rise_mm, rise_mm, fall_mm, fall_mm, fall_mm + 1.5, np.nan])
-    y_mm = [paper.y_mm(row, np.array([0, 0, 1, 1, 0, 0, np.nan])) for row in range(len(ROWS))]
+    x_mm, y_mm = calibration_pulses(SPEED_MM_S, len(ROWS), paper.y_mm)
     style = {"color": theme.trace, "width": TRACE_WIDTH_PX}
-    return go.Scatter(
-        x=np.tile(x_mm, len(ROWS)), y=np.concatenate(y_mm), mode="lines", line=style, name="1 mV", hoverinfo="skip"
-    )
+    return go.Scatter(x=x_mm, y=y_mm, mode="lines", line=style, name="1 mV", hoverinfo="skip")
 
 
 def panels() -> list[tuple[int, int, str]]:
@@ -342,7 +333,3 @@ def signed_ms(from_r_s: float) -> str:
 
 def place_text(from_r_s: float) -> str:
     return f"{abs(from_r_s) * 1000:.0f} ms {'before' if from_r_s < 0 else 'after'} R"
-
-
-def up_to_5_mm(length_mm: float) -> int:
-    return 5 * ceil(length_mm / 5)

@@ -88,8 +88,7 @@ def sheet_figure(
         raise BadChoice(f"there is no overlay {overlay!r}; choose one of {', '.join(OVERLAYS)}")
     if not 0 <= opacity <= 1:
         raise BadChoice(f"the overlay's opacity is {opacity:g}; it lies between 0 and 1")
-    if heatmap is not None and heatmap.shape != (len(LEADS), MODEL_SAMPLES):
-        raise BadChoice(f"the heatmap has shape {heatmap.shape}; (12, {MODEL_SAMPLES}) at {MODEL_FS_HZ} Hz is needed")
+    check_heatmap(heatmap)
     sheet = Sheet(layout, speed_mm_s, gain_mm_mv).for_screen().with_room_for(ecg)
     theme = theme_of(dark)
     share = None if heatmap is None or overlay == "off" else share_of_maximum(heatmap)
@@ -106,6 +105,12 @@ def sheet_figure(
     attention = hover_layer(sheet, ecg, share, level_title, seen=share is not None and overlay == "band")
     # One call with everything: Plotly takes three times as long to update a figure as to make it.
     return go.Figure([attention, *lines, *furniture(sheet, theme)], layout_of_figure)
+
+
+def check_heatmap(heatmap: np.ndarray | None) -> None:
+    """BadChoice for a heatmap of another shape than (12, 1000)."""
+    if heatmap is not None and heatmap.shape != (len(LEADS), MODEL_SAMPLES):
+        raise BadChoice(f"the heatmap has shape {heatmap.shape}; (12, {MODEL_SAMPLES}) at {MODEL_FS_HZ} Hz is needed")
 
 
 def hover_layer(sheet: Sheet, ecg: Ecg, share: np.ndarray | None, level_title: str, seen: bool) -> go.Heatmap:
@@ -300,9 +305,14 @@ def height_px(sheet: Sheet, foot_px: int) -> int:
 
 def across(sheet: Sheet, margin_px: dict) -> float:
     """The width over the height of a box that the view fills; the same for every record and speed."""
-    paper_px = WIDTH_PX - margin_px["l"] - margin_px["r"]
     usual_mm = replace(sheet, headroom_mm=HEADROOM_MM, footroom_mm=FOOTROOM_MM).height_mm
-    return WIDTH_PX / (paper_px * usual_mm / VIEW_MM + margin_px["t"] + margin_px["b"])
+    return box_across(usual_mm / VIEW_MM, margin_px)
+
+
+def box_across(up: float, margin_px: dict) -> float:
+    """The width over the height of a box, WIDTH_PX wide, that a paper of height `up` times its width fills."""
+    paper_px = WIDTH_PX - margin_px["l"] - margin_px["r"]
+    return WIDTH_PX / (paper_px * up + margin_px["t"] + margin_px["b"])
 
 
 def in_lines(parts: list[str], characters: int) -> str:
