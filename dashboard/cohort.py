@@ -14,7 +14,6 @@ from dashboard.answers import Answers
 from dashboard.confusion_cell import read_cell, records_in
 from imle.labels import LABELS
 from imle.ptbxl import PtbXl
-from imle.ptbxl.catalogue import label_matrix
 from imle.ptbxl.dataset import FILENAME_COLUMN
 
 AGE_RANGE = (0, 90)  # the upper end stands for everyone over 89
@@ -101,7 +100,7 @@ def open_cohort(root) -> Cohort:
         data=data,
         table=table,
         catalogue=catalogue,
-        labels=label_matrix(catalogue["superclasses"]),
+        labels=data.labels_of(catalogue.index),
         rows=pa.Table.from_pandas(table, preserve_index=False),
         searched=pd.Series([searchable(text) for text in catalogue["report"].fillna("")], dtype="string[pyarrow]"),
         statements=_statements_in_use(data),

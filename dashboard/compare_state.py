@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import compared
 from dashboard.compared import Compared, read_results
-from imle.evaluation import auc_difference
+from imle.evaluation import comparison
 from imle.evaluation import operating_point as at_threshold
 from imle.evaluation import results as shipped_results
 from imle.evaluation.bootstrap import Interval
@@ -55,7 +55,7 @@ def _operating_point(_model: Compared, key: tuple, label: str, threshold: float)
 @st.cache_data(max_entries=64, show_spinner="Comparing")
 def _auc_differences(_first: Compared, _second: Compared, key: tuple) -> dict[str, Interval]:
     _, own, other = np.intersect1d(_first.ids, _second.ids, return_indices=True)
-    return auc_difference.auc_differences(_first.y[own], _first.p[own], _second.p[other], LABELS)
+    return comparison.auc_differences(_first.y[own], _first.p[own], _second.p[other], LABELS)
 
 
 def _files() -> tuple:

@@ -56,8 +56,7 @@ def models() -> list[str]:
 
 def cohort() -> Cohort:
     """The data set in use. MissingData where its folder holds none."""
-    root = data_root()
-    return _cohort(str(root), _changed(root / DATABASE))
+    return _cohort(*_cohort_key())
 
 
 def model_card() -> tuple[str, Card, str]:
@@ -82,21 +81,19 @@ def attended_labels() -> tuple[str, ...]:
 
 def explanation(record: int) -> Explanation:
     """The record's explanation by the model in use; UnreadableEcg, NotAModel, or ValueError for one without attention."""
-    root, folder = data_root(), model_folder(model_name())
-    key = (str(root), _changed(root / DATABASE), str(folder), _changed(folder / CARD_FILE), default_engine())
+    folder = model_folder(model_name())
+    key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
     return _explanation(record, key)
 
 
 def ecg_for_the_eye(record: int) -> Ecg:
     """The record at 500 Hz where there is one that can be read, else at 100 Hz. UnreadableEcg where neither can."""
-    root = data_root()
-    return _ecg_for_the_eye(record, (str(root), _changed(root / DATABASE)))
+    return _ecg_for_the_eye(record, _cohort_key())
 
 
 def measurements(record: int) -> Measurements:
     """What can be measured of the record, at 500 Hz where there is one. UnreadableEcg where it cannot be read."""
-    root = data_root()
-    return _measurements(record, (str(root), _changed(root / DATABASE)))
+    return _measurements(record, _cohort_key())
 
 
 def make_ready(record: int, revealed: bool) -> None:
@@ -128,6 +125,25 @@ def listed_records(cohort: Cohort):
     return _listed(cohort, answers(cohort), (_cohort_key(), _answers_key()), filters(), order())
 
 
+def order() -> Order:
+    """The order last chosen on the records page in this session."""
+    kept = st.session_state.get("kept", {})
+    return Order(kept.get("sort") or Order.by, bool(kept.get("reverse")))
+
+
+def predictions_folder() -> Path:
+    """Where the model's answers for every record lie, or will. MissingData, NotAModel, or BadChoice for other labels."""
+    model = model_folder(model_name())
+    changed = (_changed(model / CARD_FILE), _changed(model / KERAS_FILE))
+    return _predictions_folder(_cohort_key(), str(model), changed, default_engine(), str(state_folder()))
+
+
+def answers(cohort: Cohort) -> Answers | None:
+    """What the model in use answered for every record; None where it was not asked for all, or there is no model."""
+    key = _answers_key()
+    return _answers(cohort, _cohort_key(), key) if key else None
+
+
 def restore(keys: tuple[str, ...]) -> None:
     """Set a page's widgets, before they are drawn, to what they were when it was left; a URL that names any wins."""
     if any(key in st.query_params for key in keys):
@@ -151,6 +167,21 @@ def forget(key: str) -> None:
 def dark() -> bool:
     """Whether the browser shows the dark theme."""
     return st.context.theme.type == "dark"
+
+
+def _cohort_key() -> tuple[str, float]:
+    """The data set in use, and when its catalogue was last written."""
+    root = data_root()
+    return str(root), _changed(root / DATABASE)
+
+
+def _answers_key() -> tuple[str, float] | None:
+    try:
+        folder = predictions_folder()
+    except Refusal:
+        return None
+    written = _changed(folder / cohort_predictions.RESULT)
+    return (str(folder), written) if written else None
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data set")
@@ -186,6 +217,22 @@ def _measurements(record: int, key: tuple) -> Measurements:
     return measure(ecg_for_the_eye(record))
 
 
+@st.cache_data(max_entries=8, ttl=UNNOTICED_S, show_spinner=False)
+def _predictions_folder(cohort_key: tuple, model: str, changed: tuple, engine: str, within: str) -> Path:
+    return cohort_predictions.predictions_folder(cohort().data, Path(model), engine)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _answers(_cohort: Cohort, cohort_key: tuple, answers_key: tuple[str, float]) -> Answers | None:
+    predictions = cohort_predictions.read_predictions(Path(answers_key[0]))
+    return None if predictions is None else answers_for(_cohort.table.index, _cohort.labels, predictions)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _listed(_cohort: Cohort, _answers: Answers | None, key: tuple, filters: Filters, order: Order):
+    return ordered(_cohort, matching(_cohort, filters, _answers), order, _answers)
+
+
 def _changed(path: Path) -> float:
     """When a file was last written; part of each cache's key, so that a replaced data set or model is read again."""
     return path.stat().st_mtime if path.is_file() else 0.0
@@ -201,52 +248,3 @@ def _once(ecg: Ecg, what: str, make):
 
 def _frozen(value):
     return tuple(value) if isinstance(value, list) else value
-
-
-def order() -> Order:
-    """The order last chosen on the records page in this session."""
-    kept = st.session_state.get("kept", {})
-    return Order(kept.get("sort") or Order.by, bool(kept.get("reverse")))
-
-
-def predictions_folder() -> Path:
-    """Where the model's answers for every record lie, or will. MissingData, NotAModel, or BadChoice for other labels."""
-    model = model_folder(model_name())
-    changed = (_changed(model / CARD_FILE), _changed(model / KERAS_FILE))
-    return _predictions_folder(_cohort_key(), str(model), changed, default_engine(), str(state_folder()))
-
-
-def answers(cohort: Cohort) -> Answers | None:
-    """What the model in use answered for every record; None where it was not asked for all, or there is no model."""
-    key = _answers_key()
-    return _answers(cohort, _cohort_key(), key) if key else None
-
-
-def _cohort_key() -> tuple[str, float]:
-    root = data_root()
-    return str(root), _changed(root / DATABASE)
-
-
-def _answers_key() -> tuple[str, float] | None:
-    try:
-        folder = predictions_folder()
-    except Refusal:
-        return None
-    written = _changed(folder / cohort_predictions.RESULT)
-    return (str(folder), written) if written else None
-
-
-@st.cache_data(max_entries=8, ttl=UNNOTICED_S, show_spinner=False)
-def _predictions_folder(cohort_key: tuple, model: str, changed: tuple, engine: str, within: str) -> Path:
-    return cohort_predictions.predictions_folder(cohort().data, Path(model), engine)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _answers(_cohort: Cohort, cohort_key: tuple, answers_key: tuple[str, float]) -> Answers | None:
-    predictions = cohort_predictions.read_predictions(Path(answers_key[0]))
-    return None if predictions is None else answers_for(_cohort.table.index, _cohort.labels, predictions)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _listed(_cohort: Cohort, _answers: Answers | None, key: tuple, filters: Filters, order: Order):
-    return ordered(_cohort, matching(_cohort, filters, _answers), order, _answers)

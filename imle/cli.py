@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -133,37 +133,13 @@ def train(
         recipe = changed(recipe_of_run(out) if resume else recipe_for(model), **changes)
         extras = [name for name, wanted in (("wandb", wandb), ("mlflow", mlflow)) if wanted]
         data = open_with_store(PtbXl(data_dir, task_called(task)))
-        with bar(f"training {model}", TextColumn("{task.fields[note]}")) as progress:
-            task = progress.add_task("steps", total=None, note="")
-
-            def on_step(now):
-                note = f"epoch {now.epoch + 1}/{recipe.epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
-                done = now.epoch * now.steps + now.step
-                progress.update(task, completed=done, total=recipe.epochs * now.steps, note=note)
-
-            def on_epoch(row):
-                print(
-                    f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}",
-                    flush=True,
-                )
-
-            try:
-                card = run(
-                    data,
-                    model,
-                    recipe,
-                    out,
-                    resume=resume,
-                    start=start,
-                    trackers=extras,
-                    devices=all_gpus()[:gpus],
-                    on_step=on_step,
-                    on_epoch=on_epoch,
-                )
-            except KeyboardInterrupt:
-                progress.stop()
-                say_what_is_kept(out)
-                raise typer.Exit(130) from None
+        how = {"resume": resume, "start": start, "trackers": extras, "devices": all_gpus()[:gpus]}
+        try:
+            with training_bar(model, recipe.epochs) as on_step:
+                card = run(data, model, recipe, out, **how, on_step=on_step, on_epoch=say_epoch)
+        except KeyboardInterrupt:
+            say_what_is_kept(out)
+            raise typer.Exit(130) from None
         export_openvino(out)
         print(f"{out}: epoch {card.recipe['best_epoch']}, fold 9 macro AUC {card.metrics['fold9']['macro_auc']:.4f}")
 
@@ -389,6 +365,24 @@ def open_with_store(data):
         task = progress.add_task("records", total=None)
         data.build_store(lambda done, total: progress.update(task, completed=done, total=total))
     return data
+
+
+@contextmanager
+def training_bar(model: str, epochs: int) -> Iterator[Callable]:
+    """A bar over all steps of a run; gives the function that moves it."""
+    with bar(f"training {model}", TextColumn("{task.fields[note]}")) as progress:
+        task = progress.add_task("steps", total=None, note="")
+
+        def on_step(now) -> None:
+            note = f"epoch {now.epoch + 1}/{epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
+            progress.update(task, completed=now.epoch * now.steps + now.step, total=epochs * now.steps, note=note)
+
+        yield on_step
+
+
+def say_epoch(row: dict) -> None:
+    """One line on an epoch that ended."""
+    print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True)
 
 
 def say_what_is_kept(out: Path) -> None:

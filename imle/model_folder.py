@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from imle.tasks import task
 KERAS_FILE = "model.keras"
 OPENVINO_FILE = "model.xml"
 CARD_FILE = "model.json"
+# Beside them in a run's folder: a row an epoch.
+METRICS_FILE = "metrics.jsonl"
 
 
 class NotAModel(Refusal, ValueError):
@@ -82,10 +86,9 @@ def save_model(folder, model, card: Card) -> None:
     """Write a float32 Keras model and its card into `folder`; an OpenVINO form of earlier weights is taken away."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / f"new.{KERAS_FILE}"
-    model.save(fresh)
-    (folder / OPENVINO_FILE).unlink(missing_ok=True)
-    os.replace(fresh, folder / KERAS_FILE)
+    with replacing(folder / KERAS_FILE) as fresh:
+        model.save(fresh)
+        (folder / OPENVINO_FILE).unlink(missing_ok=True)
     write_card(folder, card)
 
 
@@ -106,8 +109,21 @@ def load_keras(folder):
         ) from None
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path`, of the same suffix, to write to; it takes the place of `path` when all went well.
+
+    A reader sees the old or the new file, never a part.
+    """
+    fresh = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield fresh
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old or the new one, never a part."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(text)
-    os.replace(fresh, path)
+    """Write a text file, whole or not at all."""
+    with replacing(path) as fresh:
+        fresh.write_text(text)

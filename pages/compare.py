@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import compare_state
+from dashboard import compare_state, state
 from dashboard.compared import on_fold
 from dashboard.widgets import compare_controls
 from dashboard.widgets.compare_finding import one_finding
@@ -22,7 +22,7 @@ except Refusal as error:
     refuse(error)
     st.stop()
 
-compare_controls.restore()
+state.restore(compare_controls.KEYS)
 chosen, fold = compare_controls.top_line(results)
 models = {title: own for title, own in on_fold(results, truth, fold).items() if title in chosen}
 if not models:
@@ -46,4 +46,4 @@ with right:
 definitions(models)
 with difference:  # takes longest where it is new, so it is drawn last
     paired_difference(models, published, fold)
-compare_controls.keep()
+state.keep(compare_controls.KEYS)

@@ -12,8 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.cohort import Filters, matching, open_cohort
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell, read_cell, records_in
 from imle.evaluation import results
-from imle.evaluation.auc_difference import MACRO, auc_differences
-from imle.evaluation.comparison import paired_difference
+from imle.evaluation.comparison import MACRO, auc_differences, paired_difference
 from imle.evaluation.curves import precision_recall_curve, roc_curve
 from imle.evaluation.metrics import class_auc
 from imle.evaluation.operating_point import operating_point

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
 from dashboard.compared import MEASURES, titles
 from dashboard.widgets.copy_link import copy_link
+from dashboard.widgets.frame import LABELS_HELP
 from imle.evaluation.results import FOLDS, Result
-from imle.labels import LABEL_TITLES, LABELS
+from imle.labels import LABELS
 
 FIRST_LABEL = "MI"
 KEYS = ("models", "on_fold", "measure", "finding", "judged", "cut", "first", "second")
-LABEL_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
 FOLD_HELP = "10: used for no choice. 9: chose the models and their thresholds."
 
 
@@ -47,7 +46,7 @@ def measure_choice() -> str:
 def finding_choice() -> str:
     """The label that curves, threshold and confusion are of."""
     return st.segmented_control(
-        "Finding", LABELS, default=FIRST_LABEL, required=True, key="finding", bind="query-params", help=LABEL_HELP,
+        "Finding", LABELS, default=FIRST_LABEL, required=True, key="finding", bind="query-params", help=LABELS_HELP,
         label_visibility="collapsed", width="content",
     )  # fmt: skip
 
@@ -57,13 +56,3 @@ def title_choice(name: str, key: str, offered: list[str], place: int = 0) -> str
     if st.session_state.get(key) not in offered:
         st.session_state.pop(key, None)
     return st.selectbox(name, offered, index=place, key=key, bind="query-params", filter_mode=None)
-
-
-def restore() -> None:
-    """Before anything is drawn: the choices as they were when the page was left, unless the URL says others."""
-    state.restore(KEYS)
-
-
-def keep() -> None:
-    """After all is drawn: remember the choices beyond the page."""
-    state.keep(KEYS)

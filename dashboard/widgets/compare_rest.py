@@ -13,7 +13,7 @@ from dashboard.widgets.compare_controls import title_choice
 from dashboard.widgets.csv_button import headed
 from dashboard.widgets.figure_table import model_columns
 from dashboard.widgets.frame import note, plain
-from imle.evaluation.auc_difference import MACRO
+from imle.evaluation.comparison import MACRO
 from imle.evaluation.published_figures import PublishedGroup
 from imle.figures.compare import CONFIG, difference_rows
 

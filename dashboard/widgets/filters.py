@@ -9,9 +9,9 @@ import streamlit as st
 from dashboard import state
 from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Cohort, Filters
 from dashboard.confusion_cell import read_cell
-from imle.labels import LABEL_TITLES, LABELS
+from dashboard.widgets.frame import LABELS_HELP
+from imle.labels import LABELS
 
-SUPERCLASS_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
 NO_FILTERS = Filters()
 SEVERAL = ("superclass", "scp", "fold")
 
@@ -24,7 +24,7 @@ def filter_bar(cohort: Cohort) -> None:
         "Text of the report", key="report", bind="query-params", live=True, placeholder="German words, as “infarkt”"
     )
     columns[1].pills(
-        "Superclass", LABELS, selection_mode="multi", key="superclass", bind="query-params", help=SUPERCLASS_HELP
+        "Superclass", LABELS, selection_mode="multi", key="superclass", bind="query-params", help=LABELS_HELP
     )
     columns[2].multiselect(
         "SCP statement", _asked_too("scp", cohort.statements), key="scp", bind="query-params", placeholder="any",
@@ -75,7 +75,7 @@ def _rarer_filters(cohort: Cohort) -> None:
         st.pills("500 Hz available", YES_NO, key="hz500", bind="query-params")
     st.slider("Age", *AGE_RANGE, AGE_RANGE, key="age", bind="query-params", help="90 stands for everyone over 89")
     st.pills("Fold", folds, selection_mode="multi", key="fold", bind="query-params")
-    st.pills("Model's probability of", LABELS, key="model_label", bind="query-params", help=SUPERCLASS_HELP)
+    st.pills("Model's probability of", LABELS, key="model_label", bind="query-params", help=LABELS_HELP)
     st.slider(
         "lies between", *ANY_PROBABILITY, ANY_PROBABILITY, 0.01, key="probability", bind="query-params",
         disabled=st.session_state["model_label"] is None,

@@ -9,10 +9,12 @@ import streamlit as st
 
 from dashboard import state
 from imle.errors import Refusal
+from imle.labels import LABEL_TITLES
 
 TITLE = "IMLE-Net workbench"
 USE = "Research use only, not a medical device."
 ABOUT = f"{TITLE}: 12-lead ECGs in, diagnoses and the places the model looked out. {USE}"
+LABELS_HELP = "  \n".join(f"{label}: {title}" for label, title in LABEL_TITLES.items())
 MARKDOWN_SIGNS = re.compile(r"([\\*_{}\[\]#+!|$~:<>])")
 STYLE = Path(__file__).resolve().parents[1] / "style.css"
 

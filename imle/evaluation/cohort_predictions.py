@@ -24,7 +24,7 @@ from imle.ecg import MODEL_FS_HZ
 from imle.errors import BadChoice, Refusal
 from imle.inference import BATCH, Predictor
 from imle.labels import LABELS
-from imle.model_folder import KERAS_FILE, OPENVINO_FILE, read_card, write_atomically
+from imle.model_folder import KERAS_FILE, OPENVINO_FILE, read_card, replacing, write_atomically
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import FILENAME_COLUMN
 from imle.state_folder import state_folder
@@ -138,9 +138,8 @@ def _answer(predictor: Predictor, data: PtbXl, ids: np.ndarray, partial: Path, r
 
 
 def _keep(folder: Path, answers: pd.DataFrame) -> pd.DataFrame:
-    fresh = folder / f"new.{RESULT}"
-    answers.to_parquet(fresh)
-    os.replace(fresh, folder / RESULT)
+    with replacing(folder / RESULT) as fresh:
+        answers.to_parquet(fresh)
     for name in (PARTIAL, PROGRESS, LOG):
         (folder / name).unlink(missing_ok=True)
     return answers

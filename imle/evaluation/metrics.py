@@ -131,6 +131,11 @@ class Confusion:
         return _ratio(self.tp, self.tp + self.fp)
 
     @property
+    def negative_predictive_value(self) -> np.ndarray:
+        """Share not true of those not told; NaN where all are told."""
+        return _ratio(self.tn, self.tn + self.fn)
+
+    @property
     def f1(self) -> np.ndarray:
         """Harmonic mean of sensitivity and precision; 0 where a label is neither told nor true."""
         return 2 * self.tp / np.maximum(2 * self.tp + self.fp + self.fn, 1)

@@ -32,7 +32,7 @@ def operating_point(y: np.ndarray, p: np.ndarray, threshold: float, samples: int
             "sensitivity": own.sensitivity,
             "specificity": own.specificity,
             "positive predictive value": own.precision,
-            "negative predictive value": _share(own.tn, own.tn + own.fn),
+            "negative predictive value": own.negative_predictive_value,
         }
         return {name: values[0] for name, values in named.items()}
 
@@ -45,7 +45,3 @@ def in_cell(y: np.ndarray, p: np.ndarray, threshold: float, cell: str) -> np.nda
     """(n,) bool: the records of one cell (tp, fn, fp or tn)."""
     told, true = p >= threshold, y > 0.5
     return {"tp": told & true, "fn": ~told & true, "fp": told & ~true, "tn": ~told & ~true}[cell]
-
-
-def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

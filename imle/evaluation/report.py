@@ -16,7 +16,7 @@ from imle.evaluation.bootstrap import COVERAGE, SAMPLES, bootstrap
 from imle.evaluation.subgroups import attributes_of, subgroups
 from imle.evaluation.views import check_shifts, mean_logits
 from imle.inference import BATCH, Predictor
-from imle.model_folder import Card
+from imle.model_folder import METRICS_FILE, Card
 from imle.ptbxl import MissingData, PtbXl
 from imle.tasks import SUPERCLASS, Task
 
@@ -31,8 +31,6 @@ DEFINITIONS = {
     "(interval: draws shifted to the figure, since drawing alone raises it)",
 }
 RATES = ("sensitivity", "specificity", "precision", "f1")
-# A run's folder holds a row of this file an epoch.
-EPOCHS_FILE = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def training_of(card: Card, folder: Path) -> dict:
     null for a model that was not trained here.
     """
     planned, best = card.recipe.get("epochs"), card.recipe.get("best_epoch")
-    run = Path(folder) / EPOCHS_FILE
+    run = Path(folder) / METRICS_FILE
     logged = len(run.read_text().splitlines()) if run.is_file() else best
     done = card.recipe.get("epochs_done", logged)
     finished = None if planned is None or done is None else done >= planned

@@ -8,7 +8,6 @@ whose they are: every figure can be computed again without PTB-XL. A result's ta
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pandas as pd
 from imle.assets import ASSETS
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
+from imle.model_folder import replacing
 from imle.ptbxl import PtbXl
 from imle.tasks import SUPERCLASS, TASKS, Task
 
@@ -159,9 +159,8 @@ def _task_of(name: str) -> Task:
 
 def _write(path: Path, table: pd.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    table.to_parquet(fresh)
-    os.replace(fresh, path)
+    with replacing(path) as fresh:
+        table.to_parquet(fresh)
 
 
 def _listed(names) -> str:

@@ -32,9 +32,14 @@ def about(
         "age": age if age is not None and 0 <= age <= OLDEST_YEARS else None,
         "sex": {"f": "F", "m": "M"}.get((sex or "").strip().casefold()[:1]),
         "recorded": recorded.isoformat(" ", "seconds") if recorded else None,
-        "device": "".join(letter for letter in (device or "").strip() if letter.isprintable())[:LONGEST_DEVICE] or None,
+        "device": printable((device or "").strip())[:LONGEST_DEVICE] or None,
     }
     return {key: value for key, value in known.items() if value is not None}
+
+
+def printable(text: str) -> str:
+    """The text without letters that cannot be printed, which a file may hold and no sentence or name should."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 def time_of(digits: str | None) -> datetime | None:

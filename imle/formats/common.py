@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from imle.ecg import MODEL_SECONDS, Ecg, InvalidEcg, UnreadableEcg, check_length, check_rate
+from imle.formats.about import printable
 from imle.formats.hints import Hints
 from imle.leads import LEADS, canonical_lead
 
@@ -62,8 +63,7 @@ def named_leads(names: Sequence[str], hints: Hints) -> dict[str, int]:
 
 def shown(said) -> str:
     """What a file says, fit for a sentence: what cannot be printed left out, and cut to the length of a name."""
-    printable = "".join(letter for letter in str(said or "") if letter.isprintable())
-    return printable[:LONGEST_NAME].lstrip().rstrip(" ,;:.(") or "?"
+    return printable(str(said or ""))[:LONGEST_NAME].lstrip().rstrip(" ,;:.(") or "?"
 
 
 def _listed(names: Sequence[str | None]) -> str:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from imle.ecg import Ecg, UnreadableEcg
 from imle.formats import MissingFacts, read_ecg, wfdb_format
+from imle.formats.about import printable
 from imle.formats.common import LARGEST_BYTES
 from imle.formats.hints import Hints
 
@@ -41,8 +42,8 @@ def read_uploads(files: Mapping[str, bytes], hints: Hints | None = None) -> dict
 
 def safe_name(name: str) -> str:
     """The last part of a file's name, with nothing in it that could lead out of a folder or into an URL."""
-    printable = "".join(letter for letter in _last_part(name).replace(":", "_") if letter.isprintable()).strip()
-    short = printable.encode()[-LONGEST_NAME:].decode(errors="ignore")
+    shown = printable(_last_part(name).replace(":", "_")).strip()
+    short = shown.encode()[-LONGEST_NAME:].decode(errors="ignore")
     return short if short.strip(".") else "upload"
 
 

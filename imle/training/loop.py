@@ -16,7 +16,7 @@ import numpy as np
 from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
-from imle.model_folder import Card, read_card, save_model, write_atomically, write_card
+from imle.model_folder import Card, read_card, replacing, save_model, write_atomically, write_card
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
 from imle.scale import Scale
@@ -250,12 +250,11 @@ class _Run:
         save_model(self.out, exact, self.best_card)
 
     def _checkpoint(self, epoch: int) -> None:
-        fresh = self.out / f"new.{CHECKPOINT}"
         arrays = {f"v{index}": np.asarray(variable) for index, variable in enumerate(self._variables())}
         if self.averaged:
             arrays |= self.averaged.state()
-        np.savez(fresh, epoch=epoch, best_auc=self.best_auc, **arrays)
-        fresh.replace(self.out / CHECKPOINT)
+        with replacing(self.out / CHECKPOINT) as fresh:
+            np.savez(fresh, epoch=epoch, best_auc=self.best_auc, **arrays)
 
     def _settings(self) -> dict:
         """All that a run must be resumed with."""

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from imle.errors import BadChoice
-
-METRICS_FILE = "metrics.jsonl"
+from imle.model_folder import METRICS_FILE
 
 
 class Tracker(Protocol):
