@@ -87,6 +87,9 @@ def train(
         ),
     ] = None,
     start: Annotated[Path | None, typer.Option("--from", help="A model of the same network to start from.")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="A shipped model's name, or a folder, that teaches.", show_default="none")
+    ] = None,
     ema_decay: FractionSetting = None,
     class_weighting: FractionSetting = None,
     mixup: FractionSetting = None,
@@ -121,6 +124,7 @@ def train(
             "weight_decay": weight_decay,
             "seed": seed,
             "precision": precision,
+            "teacher": teacher,
             "ema_decay": ema_decay,
             "class_weighting": class_weighting,
             "mixup": mixup,

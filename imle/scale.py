@@ -22,3 +22,7 @@ class Scale:
     def standardise(self, signals_mv: np.ndarray) -> np.ndarray:
         """(n, 12, 1000) mV -> (n, 12, 1000) float32 without unit."""
         return np.divide(signals_mv - np.float32(self.mean_mv), np.float32(self.sd_mv), dtype=np.float32)
+
+    def to_mv(self, signals: np.ndarray) -> np.ndarray:
+        """What `standardise` made of, float32 mV."""
+        return signals * np.float32(self.sd_mv) + np.float32(self.mean_mv)

@@ -15,18 +15,22 @@ import pytest
 from imle import PtbXl, load_model
 from imle.errors import BadChoice
 from imle.evaluation.report import training_of
+from imle.labels import LABELS
 from imle.model_folder import read_card
 from imle.models import names
+from imle.processor import has_bfloat16
 from imle.scale import Scale
 from imle.tasks import INFARCTION
 from imle.training.averaging import AveragedWeights
 from imle.training.batches import augment, crop, epoch_batches, mix
+from imle.training.distillation import teacher_of
 from imle.training.loop import TrainingError, recipe_of_run, train
 from imle.training.losses import label_weights, weighted_binary, weighted_categorical
 from imle.training.recipe import Recipe, read_settings, recipe_for, recipes
 
 EVERYTHING = {"ema_decay": 0.5, "class_weighting": 0.5, "mixup": 0.4, "lead_dropout": 0.2, "max_crop": 0.1}
 SMALL = Recipe(epochs=2, batch_size=4, precision="float32", seed=3)
+SHIPPED = "imle_net"
 NETWORK = "imle_net_plus"  # in small, as it has all that has a state: batch normalisation and dropout
 # No fewer than 16 filters: oneDNN (TensorFlow 2.21) was seen to damage the heap with 8.
 TINY = {"filters": (16,), "strides": (4,), "blocks": (1,), "attention_units": 16, "head_units": 16, "dropout": 0.5}
@@ -264,6 +268,32 @@ def test_class_weighting_lifts_the_rare():
     share = np.exp(logits[0]) / np.exp(logits[0]).sum()
     categorical = keras.ops.convert_to_numpy(weighted_categorical(weights)(np.array([[0, 1]], np.float32), logits))
     np.testing.assert_allclose(categorical, [-0.5 * np.log(share[1])], rtol=1e-5)
+
+
+def test_a_teacher_answers_what_the_student_sees():
+    """Labels of the plain record for a shifted or scaled one would teach that these do not matter at all."""
+    scale = Scale(0.1, 0.5)
+    signals_mv = np.random.default_rng(0).normal(0, 0.3, (3, 12, 1000)).astype(np.float32)
+    targets = np.eye(5, dtype=np.float32)[:3]
+    ((seen, taught),) = teacher_of(SHIPPED, 0.75, scale, LABELS).teach([(scale.standardise(signals_mv), targets)])
+    np.testing.assert_allclose(scale.to_mv(seen), signals_mv, atol=1e-6)
+    answers = load_model(SHIPPED).predict(signals_mv)
+    np.testing.assert_allclose(taught, 0.25 * targets + 0.75 * answers, atol=2e-2 if has_bfloat16() else 1e-5)
+
+
+def test_a_teacher_of_other_labels_is_refused():
+    """Its answers would be taken for those of the labels that stand in the same column."""
+    with pytest.raises(BadChoice, match="tells CD, HYP, MI, NORM, STTC; one that tells ASMI, IMI, NORM is needed"):
+        teacher_of(SHIPPED, 0.7, Scale(0, 1), INFARCTION.labels)
+
+
+def test_a_run_is_taught_by_its_teacher(data, tmp_path):
+    """A teacher that is named in the recipe and not asked would leave a card that tells a falsehood."""
+    alone = train(data, NETWORK, replace(SMALL, epochs=1), tmp_path / "alone", options=TINY)
+    recipe = replace(SMALL, epochs=1, teacher=SHIPPED)
+    taught = train(data, NETWORK, recipe, tmp_path / "taught", options=TINY)
+    assert (taught.recipe["teacher"], alone.recipe["teacher"]) == (SHIPPED, "")
+    assert rows_of(tmp_path / "taught")[0]["loss"] != rows_of(tmp_path / "alone")[0]["loss"]
 
 
 def test_averaged_weights_follow_their_rule_and_give_way_again():

@@ -24,6 +24,7 @@ from imle.tasks import SUPERCLASS
 from imle.training.averaging import AveragedWeights
 from imle.training.batches import epoch_batches
 from imle.training.devices import scope_of, step_of, strategy_over
+from imle.training.distillation import teacher_of
 from imle.training.fine_tuning import source_card, take_over
 from imle.training.losses import loss_for
 from imle.training.recipe import Recipe, dtype_policy
@@ -156,6 +157,9 @@ class _Run:
             take_over(self.model, start)
         self.step = step_of(self.trainer, strategy)
         self.averaged = AveragedWeights(self.model, recipe.ema_decay) if recipe.ema_decay else None
+        self.teacher = (
+            teacher_of(recipe.teacher, recipe.teacher_share, self.scale, self.task.labels) if recipe.teacher else None
+        )
         self.best_auc, self.best_card = -1.0, None
 
     def start_fresh(self) -> int:
@@ -193,6 +197,8 @@ class _Run:
         """Run one epoch's batches; returns their mean loss and the last learning rate. TrainingError where the loss is no number."""
         total, started = 0.0, time.monotonic()
         batches = epoch_batches(self.signals, self.targets, self.recipe, epoch)
+        if self.teacher:
+            batches = self.teacher.teach(batches)
         for step, (signals, targets) in enumerate(batches):
             rate = self.recipe.rate_at(epoch * self.steps + step, self.recipe.epochs * self.steps)
             self.trainer.optimizer.learning_rate.assign(rate)

@@ -26,7 +26,8 @@ class Recipe:
     `ema_decay` times less a step; a label's positives weigh (negatives / positives) ** `class_weighting`; a record
     and its labels are mixed with another's, by shares from Beta(`mixup`, `mixup`) (Zhang et al. 2018,
     doi:10.48550/arXiv.1710.09412); each lead is zero with probability `lead_dropout`; up to the share `max_crop` of a
-    record is cut away and the rest stretched to ten seconds.
+    record is cut away and the rest stretched to ten seconds; the labels are by the share `teacher_share` what the model
+    `teacher` (a shipped one's name, or a folder) answers to the same batch.
     """
 
     epochs: int = 9
@@ -45,6 +46,8 @@ class Recipe:
     mixup: float = 0.0
     lead_dropout: float = 0.0
     max_crop: float = 0.0
+    teacher: str = ""
+    teacher_share: float = 0.7
 
     def __post_init__(self):
         _require_kinds(self)
@@ -54,6 +57,8 @@ class Recipe:
         for name in ("class_weighting", "mixup", "gain_sd", "noise_sd", "max_shift_s", "weight_decay"):
             if getattr(self, name) < 0:
                 raise BadChoice(f"{name} is {getattr(self, name)}; 0 (off) or more is needed")
+        if not 0 <= self.teacher_share <= 1:
+            raise BadChoice(f"teacher_share is {self.teacher_share}; 0 to 1 is needed")
         for name in ("ema_decay", "lead_dropout", "max_crop", "warmup_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadChoice(f"{name} is {getattr(self, name)}; 0 (off) or more, and less than 1, is needed")
