@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import compared
-from dashboard.compared import Compared, read_results
+from dashboard.compared import Compared
 from imle.evaluation import comparison
 from imle.evaluation import operating_point as at_threshold
 from imle.evaluation import results as shipped_results
@@ -20,6 +20,11 @@ from imle.labels import LABELS
 def results() -> tuple[tuple[Result, ...], pd.DataFrame]:
     """As `read_results`, read again when a file changes. UnreadableResults."""
     return _results(_files())
+
+
+def infarction_results() -> tuple[Result, ...]:
+    """As `read_infarction_results`, read again when a file changes. UnreadableResults."""
+    return _infarction_results(_files())
 
 
 def operating_point(model: Compared, label: str, threshold: float) -> OperatingPoint:
@@ -39,7 +44,12 @@ def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _results(files: tuple):
-    return read_results()
+    return compared.read_results()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _infarction_results(files: tuple) -> tuple[Result, ...]:
+    return compared.read_infarction_results()
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)

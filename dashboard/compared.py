@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from imle.evaluation.published_figures import PublishedGroup
 from imle.evaluation.results import RESULTS, Result, read_result, read_truth, shipped
 from imle.figures.compare import Series
 from imle.labels import LABELS
+from imle.tasks import AUTHORS_INFARCTION, INFARCTION, SUPERCLASS, Task
 
 # A measure by label: where a report has it, and where its bars begin.
 MEASURES = {
@@ -36,6 +38,8 @@ FURTHER = {
 }
 GROUPS = {"sex": "Sex", "age": "Age, years", "device": "Device", "validated": "Validated by a human"}
 FIGURE = ("value", "low", "high")
+SPLITS = {INFARCTION: "PTB-XL's folds", AUTHORS_INFARCTION: "the authors' split"}
+INFARCTION_FIGURES = ("Macro ROC-AUC", *INFARCTION.labels, "Mean accuracy, %")
 
 
 class UnreadableResults(Refusal):
@@ -70,23 +74,19 @@ class Compared:
         return self.y[:, k], self.p[:, k]
 
 
+def read_infarction_results() -> tuple[Result, ...]:
+    """The shipped results for telling infarctions apart, by PTB-XL's folds first. UnreadableResults."""
+    return tuple(result for task in (INFARCTION, AUTHORS_INFARCTION) for result in _shipped_results(task))
+
+
 def read_results() -> tuple[tuple[Result, ...], pd.DataFrame]:
     """The shipped results for the five superclasses, and the truth they are held against. UnreadableResults.
 
     The best macro ROC-AUC comes first, on the lowest fold that a model answered: fold 9 is the one that may choose.
     """
-    found, name = [], "truth"
-    try:
+    with _told_as_unreadable("truth"):
         truth = read_truth()
-        for name in shipped():
-            result = read_result(name)
-            if result.reports and tuple(result.labels) == LABELS:
-                found.append(result)
-    except (OSError, ValueError, KeyError) as error:
-        raise UnreadableResults(
-            f"the results of {name} in {RESULTS} cannot be read ({str(error).splitlines()[0][:100]}); "
-            "write them again with imle evaluate --predictions"
-        ) from None
+    found = _shipped_results(SUPERCLASS)
     if not found:
         raise UnreadableResults(f"{RESULTS} has no results of a model; write some with imle evaluate --predictions")
     return tuple(sorted(found, key=_merit, reverse=True)), truth
@@ -175,6 +175,22 @@ def further_rows(models: dict[str, Compared]) -> pd.DataFrame:
     )
 
 
+def infarction_rows(results: Sequence[Result], fold: int) -> pd.DataFrame:
+    """Of the models that tell infarctions apart: a row a model and figure, with its split and number of records."""
+    rows = []
+    for result in results:
+        report = result.reports.get(fold)
+        if not report:
+            continue
+        found = {INFARCTION_FIGURES[0]: report["metrics"]["macro_auc"], **report["auc_by_label"]}
+        found[INFARCTION_FIGURES[-1]] = report["metrics"]["mean_accuracy"]
+        common = {"model": result.title, "split": SPLITS[result.task], "fold": fold, "records": report["records"]}
+        rows += [
+            {**common, "metric": name, **{key: _number(own[key]) for key in FIGURE}} for name, own in found.items()
+        ]
+    return pd.DataFrame(rows, columns=["model", "split", "fold", "records", "metric", *FIGURE])
+
+
 def subgroup_rows(models: dict[str, Compared]) -> pd.DataFrame:
     """Macro ROC-AUC a subgroup: a row a model and subgroup, with the number of records."""
     rows = [
@@ -183,6 +199,29 @@ def subgroup_rows(models: dict[str, Compared]) -> pd.DataFrame:
         for title, own in models.items() for found in own.report.get("subgroups", [])
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["model", "group", "row", "records", *FIGURE])
+
+
+def _shipped_results(task: Task) -> list[Result]:
+    """Those of `task` that have a report. UnreadableResults."""
+    found = []
+    for name in shipped(task):
+        with _told_as_unreadable(name):
+            result = read_result(name)
+            if result.reports and tuple(result.labels) == task.labels:
+                found.append(result)
+    return found
+
+
+@contextmanager
+def _told_as_unreadable(name: str) -> Iterator[None]:
+    """Whatever a damaged file raises, as UnreadableResults."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise UnreadableResults(
+            f"the results of {name} in {RESULTS} cannot be read ({str(error).splitlines()[0][:100]}); "
+            "write them again with imle evaluate --predictions"
+        ) from None
 
 
 def _merit(result: Result) -> float:

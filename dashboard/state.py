@@ -21,10 +21,12 @@ from imle.errors import Refusal
 from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
+from imle.labels import LABELS
 from imle.measure import Measurements, measure
-from imle.model_folder import CARD_FILE, KERAS_FILE, Card, read_card
+from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, read_card
 from imle.ptbxl.catalogue import DATABASE
 from imle.state_folder import state_folder
+from imle.tasks import SUPERCLASS
 
 PTBXL_FOLDER = Path("data/ptbxl")
 DEFAULT_MODEL = "imle_net"
@@ -49,9 +51,20 @@ def model_name() -> str:
 
 
 def models() -> list[str]:
-    """What can be chosen as the model: the usual one first, then those shipped."""
+    """What can be chosen as the model: the usual one first, then those shipped for the superclasses."""
     usual = os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
-    return [usual, *(name for name in shipped_models() if name != usual)]
+    return [usual, *(name for name in shipped_models(SUPERCLASS) if name != usual)]
+
+
+def chosen_model_folder() -> Path:
+    """The folder of the model in use. NotAModel where there is none, or one of other labels than the pages show."""
+    folder = model_folder(model_name())
+    labels = read_card(folder).labels
+    if labels != LABELS:
+        raise NotAModel(
+            f"the model {folder.name} tells {', '.join(labels)}, and these pages show {', '.join(LABELS)}; choose a model of those"
+        )
+    return folder
 
 
 def cohort() -> Cohort:
@@ -61,13 +74,13 @@ def cohort() -> Cohort:
 
 def model_card() -> tuple[str, Card, str]:
     """The model's name, its card and the engine as named to the user, without loading it. NotAModel where there is none."""
-    folder = model_folder(model_name())
+    folder = chosen_model_folder()
     return folder.name, read_card(folder), ENGINES[default_engine()]
 
 
 def predictor() -> Predictor:
     """The model, loaded once for all sessions. NotAModel where there is none."""
-    folder = model_folder(model_name())
+    folder = chosen_model_folder()
     return _predictor(str(folder), default_engine(), _changed(folder / CARD_FILE))
 
 
@@ -81,7 +94,7 @@ def attended_labels() -> tuple[str, ...]:
 
 def explanation(record: int) -> Explanation:
     """The record's explanation by the model in use; UnreadableEcg, NotAModel, or ValueError for one without attention."""
-    folder = model_folder(model_name())
+    folder = chosen_model_folder()
     key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
     return _explanation(record, key)
 
@@ -133,7 +146,7 @@ def order() -> Order:
 
 def predictions_folder() -> Path:
     """Where the model's answers for every record lie, or will. MissingData, NotAModel, or BadChoice for other labels."""
-    model = model_folder(model_name())
+    model = chosen_model_folder()
     changed = (_changed(model / CARD_FILE), _changed(model / KERAS_FILE))
     return _predictions_folder(_cohort_key(), str(model), changed, default_engine(), str(state_folder()))
 

@@ -17,6 +17,7 @@ from imle.errors import BadChoice
 from imle.leads import LEADS
 from imle.model_folder import CARD_FILE, KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
+from imle.tasks import Task
 
 # Records that go through an engine at once: the activations of eight stay in the processor's cache.
 BATCH = 8
@@ -130,9 +131,10 @@ def model_folder(name_or_path) -> Path:
     raise NotAModel(f"there is no model {str(name_or_path)!r}; give a model folder or a shipped model ({known})")
 
 
-def shipped_models() -> list[str]:
-    """The names of the models that come with the package, sorted."""
-    return sorted(path.parent.name for path in WEIGHTS.glob(f"*/{CARD_FILE}"))
+def shipped_models(task: Task | None = None) -> list[str]:
+    """The names of the models that come with the package, all or those of `task`, sorted."""
+    folders = sorted(path.parent for path in WEIGHTS.glob(f"*/{CARD_FILE}"))
+    return [folder.name for folder in folders if task is None or read_card(folder).task == task.name]
 
 
 def export_openvino(folder) -> Path:

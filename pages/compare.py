@@ -7,16 +7,24 @@ from dashboard.compared import on_fold
 from dashboard.widgets import compare_controls
 from dashboard.widgets.compare_finding import one_finding
 from dashboard.widgets.compare_headline import headline_table, label_bars
-from dashboard.widgets.compare_rest import definitions, further_figures, paired_difference, subgroup_table
+from dashboard.widgets.compare_rest import (
+    definitions,
+    further_figures,
+    infarction_table,
+    paired_difference,
+    subgroup_table,
+)
 from dashboard.widgets.frame import refuse
 from imle.errors import Refusal
 from imle.evaluation.published_figures import read_published
+from imle.tasks import INFARCTION
 
 # So many models leave room for two tables beside each other.
 FEW = 2
 
 try:
     results, truth = compare_state.results()
+    infarctions = compare_state.infarction_results()
 except Refusal as error:
     st.title("Compare", anchor=False)
     refuse(error)
@@ -43,6 +51,7 @@ with left:
     further_figures(models, fold)
 with right:
     subgroup_table(models, fold)
+infarction_table(infarctions, read_published(INFARCTION), fold)
 definitions(models)
 with difference:  # takes longest where it is new, so it is drawn last
     paired_difference(models, published, fold)

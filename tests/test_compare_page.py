@@ -10,6 +10,7 @@ from sklearn import metrics as reference
 from streamlit.testing.v1 import AppTest
 
 from dashboard.cohort import Filters, matching, open_cohort
+from dashboard.compared import SPLITS
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell, read_cell, records_in
 from imle.evaluation import results
 from imle.evaluation.comparison import MACRO, auc_differences, paired_difference
@@ -20,6 +21,7 @@ from imle.evaluation.published_figures import read_published
 from imle.figures.theme import DARK, LIGHT
 from imle.inference import shipped_models
 from imle.labels import LABELS
+from imle.tasks import INFARCTION, SUPERCLASS
 
 APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
 COMPARE = "../pages/compare.py"
@@ -185,7 +187,7 @@ def test_a_cell_opens_its_records_on_the_records_page(compare, made_up, tiny_ptb
 
 def test_a_cell_of_a_shipped_model_also_takes_that_model_into_use(compare):
     """The records page would otherwise show another model's probabilities beside this one's mistakes; it once was a traceback."""
-    first, other, *_ = shipped_models()
+    first, other, *_ = shipped_models(SUPERCLASS)
     app = compare(results.RESULTS, judged=results.read_result(other).title)
     assert app.session_state["model"] == first
     app.button(key="cell_fn").click().run()
@@ -224,6 +226,18 @@ def test_a_cell_of_a_model_of_another_task_is_empty(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path)
     assert len(records_in(ConfusionCell("sharp", "NORM", "tp", 0.1, 10), "PTB-XL")) == 0
     assert results.shipped() == ()
+
+
+def test_infarction_models_stand_by_split_beside_the_published_figure(compare):
+    """The authors' split is easier and partly seen in training: its figure without that word would pass for ours."""
+    shown = html(compare(results.RESULTS))
+    parts = shown.split("This workbench, ")
+    by_split = {part.split(" <i>")[0]: part for part in parts[1:]}
+    for task, split in SPLITS.items():
+        for name in results.shipped(task):
+            value = report(results.RESULTS, name)["metrics"]["macro_auc"]["value"]
+            assert f"<b>{value:.4f}</b>" in by_split[split.replace("'", "&#x27;")]
+    assert results.shipped(INFARCTION) and "<b>0.9586</b>" in shown
 
 
 def test_on_the_demo_cohort_one_sentence_says_that_the_records_are_not_there(compare, monkeypatch):

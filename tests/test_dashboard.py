@@ -13,6 +13,7 @@ from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text
 from imle import LABELS, load_model
 from imle.attention import LEVELS
 from imle.inference import shipped_models
+from imle.tasks import INFARCTION, SUPERCLASS
 
 ROOT = Path(__file__).parents[1]
 APP = str(ROOT / "dashboard" / "app.py")
@@ -123,7 +124,18 @@ def test_a_clicked_row_opens_its_explanation(dashboard):
     assert "2 of 4 · HYP" in texts(app)
 
 
-@pytest.mark.parametrize("name", shipped_models())
+def test_a_model_of_other_labels_is_not_offered_and_refused_where_it_is_named(dashboard, monkeypatch):
+    """Its answers would be drawn under the superclasses' names."""
+    app = dashboard(EXPLAIN, record="7", reveal="yes")
+    assert app.selectbox(key="model").options == shipped_models(SUPERCLASS)
+    (other,) = shipped_models(INFARCTION)
+    monkeypatch.setenv("IMLE_MODEL", other)
+    assert any(
+        f"{other} tells ASMI, IMI, NORM" in found for found in sentences(dashboard(EXPLAIN, record="7", reveal="yes"))
+    )
+
+
+@pytest.mark.parametrize("name", shipped_models(SUPERCLASS))
 def test_every_shipped_model_explains_a_record_about_each_label(dashboard, name):
     """A model whose attention differs by label has a choice of it; another has none, and each names itself."""
     app = dashboard(EXPLAIN, record="7", reveal="yes")

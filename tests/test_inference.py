@@ -6,13 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from imle import LABELS, load_model
+from imle import load_model
 from imle.assets import WEIGHTS
 from imle.ecg import InvalidEcg
-from imle.inference import ENGINES
+from imle.inference import ENGINES, shipped_models
 from imle.model_folder import NotAModel
+from imle.tasks import task
 
-SHIPPED = sorted(folder.name for folder in WEIGHTS.iterdir() if folder.is_dir())
+SHIPPED = shipped_models()
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,8 @@ def test_every_engine_gives_the_same_answer(name, engine, signals_mv):
 def test_a_predictor_tells_what_it_is(name):
     """Labels, thresholds, scale and engine stand beside every result; a missing one could not be reported."""
     predictor = load_model(name, "exact")
-    assert predictor.labels == LABELS
-    assert set(predictor.thresholds) == set(LABELS)
+    assert predictor.labels == task(predictor.card.task).labels
+    assert set(predictor.thresholds) == set(predictor.labels)
     assert all(0 < threshold < 1 for threshold in predictor.thresholds.values())
     assert predictor.engine == "OpenVINO float32"
     assert 0.1 < predictor.card.sd_mv < 0.5

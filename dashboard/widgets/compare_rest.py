@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
 from dashboard import compare_state, state
-from dashboard.compared import FURTHER, HEADLINES, Compared, further_rows, subgroup_rows
+from dashboard.compared import (
+    FIGURE,
+    FURTHER,
+    HEADLINES,
+    INFARCTION_FIGURES,
+    Compared,
+    further_rows,
+    infarction_rows,
+    subgroup_rows,
+)
 from dashboard.widgets.compare_controls import title_choice
 from dashboard.widgets.csv_button import headed
-from dashboard.widgets.figure_table import model_columns
+from dashboard.widgets.figure_table import NONE, figure, figure_table, group_row, model_columns, row
 from dashboard.widgets.frame import note, plain
 from imle.evaluation.comparison import MACRO
 from imle.evaluation.published_figures import PublishedGroup
+from imle.evaluation.results import Result
 from imle.figures.compare import CONFIG, difference_rows
+from imle.tasks import INFARCTION
 
 
 def paired_difference(models: dict[str, Compared], published: Sequence[PublishedGroup], fold: int) -> None:
@@ -58,6 +70,27 @@ def subgroup_table(models: dict[str, Compared], fold: int) -> None:
         model_columns("Macro ROC-AUC by subgroup", rows, [own.series for own in models.values()], state.dark())
 
 
+def infarction_table(results: Sequence[Result], published: Sequence[PublishedGroup], fold: int) -> None:
+    """The models that tell anteroseptal, inferior infarction and normal records apart, by both splits; then the published."""
+    rows = infarction_rows(results, fold)
+    if rows.empty:
+        return
+    headed("Which infarction: ASMI, IMI or normal", rows, f"infarctions_fold{fold}")
+    columns, lines = 1 + len(INFARCTION_FIGURES), []
+    for (split, records), of_split in rows.groupby(["split", "records"], sort=False):
+        lines.append(group_row(f"This workbench, {split}", f"fold {fold}, n = {records:,}", columns))
+        for title, own in of_split.groupby("model", sort=False):
+            by_metric = own.set_index("metric")[list(FIGURE)]
+            cells = (figure(*by_metric.loc[name], **_percent(name)) for name in INFARCTION_FIGURES)
+            lines.append(row(escape(title), *cells))
+    for group in published:
+        lines.append(group_row(group.title, group.note, columns))
+        blanks = [NONE] * (len(INFARCTION_FIGURES) - 1)
+        lines += [row(escape(known.title), figure(known.macro_auc), *blanks) for known in group.models]
+    head = ["", *(f"{name}, ROC-AUC" if name in INFARCTION.labels else name for name in INFARCTION_FIGURES)]
+    figure_table("Figures of the infarction models", head, lines, state.dark())
+
+
 def definitions(models: dict[str, Compared]) -> None:
     """What each metric is, in the words of the reports."""
     report = next(iter(models.values())).report
@@ -65,6 +98,10 @@ def definitions(models: dict[str, Compared]) -> None:
     lines = [f"**{title}** {plain(report['metrics'][name]['definition'])}" for name, title in shown.items()]
     with st.expander("Definitions"):
         st.markdown("  \n".join([*lines, f"**Intervals** {plain(report['interval'])}"]))
+
+
+def _percent(name: str) -> dict:
+    return {"scale": 100, "decimals": 2} if name.endswith("%") else {}
 
 
 def _verdict(first: Compared, second: Compared, found) -> str:

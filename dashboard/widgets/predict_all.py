@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from imle.errors import Refusal
 from imle.evaluation.predict_in_background import Standing, standing, start
-from imle.inference import default_engine, model_folder
+from imle.inference import default_engine
 
 FOLLOW_S = 1
 DOING = {"reading": "Reading", "predicting": "Predicting"}
@@ -44,7 +44,7 @@ def _follow(folder: Path) -> None:
 
 def _start(folder: Path) -> None:
     try:
-        start(folder, state.data_root(), model_folder(state.model_name()), default_engine())
+        start(folder, state.data_root(), state.chosen_model_folder(), default_engine())
     except Refusal as error:
         st.session_state["predict_refusal"] = str(error)
 

@@ -1,4 +1,4 @@
-"""What others published for the same labels, read from assets/published.toml: figures to set beside our own."""
+"""What others published for the labels of a task, read from assets/published.toml: figures to set beside our own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 from imle.assets import ASSETS
+from imle.tasks import SUPERCLASS, Task
 
 FILE = ASSETS / "published.toml"
 
@@ -31,10 +32,10 @@ class PublishedGroup:
     models: tuple[PublishedModel, ...]
 
 
-def read_published() -> tuple[PublishedGroup, ...]:
-    """The groups of the table in its own order."""
-    stored = tomllib.loads(FILE.read_text())
+def read_published(task: Task = SUPERCLASS) -> tuple[PublishedGroup, ...]:
+    """The groups of the table for the labels of `task`, in its own order."""
+    stored = tomllib.loads(FILE.read_text())["groups" if task is SUPERCLASS else "infarctions"]
     return tuple(
         PublishedGroup(**{**group, "models": tuple(PublishedModel(**model) for model in group["models"])})
-        for group in stored["groups"]
+        for group in stored
     )
