@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from imle.leads import LEADS
+from imle.measure.segments import SEGMENTS
 from imle.simulate.heart import Finding
 from imle.simulate.patient import Patient
 
@@ -26,8 +27,6 @@ SHORTEST_S = 0.020
 # it last does. The QRS complex takes less, as its small q and its end are measured, too. At 0.1 a Gaussian ends
 # 2.1 standard deviations after its peak, close to where the tangent to its steepest fall meets the baseline (2.0).
 EDGE = {"P": 0.10, "QRS": 0.03, "T": 0.10}
-
-SEGMENTS = ("P", "PQ", "QRS", "ST", "T", "TP")
 
 
 @dataclass(frozen=True)
