@@ -253,6 +253,54 @@ def predict(
         raise typer.Exit(2)
 
 
+@app.command()
+def guidelines(
+    out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
+    data_dir: DataDir = DEFAULT_DATA,
+    model: ModelName = "imle_net",
+    method: Annotated[str, typer.Option(help="attention, or a method of attribution.")] = "attention",
+    fold: Annotated[int, typer.Option(min=1, max=10)] = 10,
+    records: Annotated[
+        int | None, typer.Option(min=1, help="Of each diagnosis at most so many.", show_default="all")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Another guideline table.", show_default="assets/guidelines.toml")
+    ] = None,
+    engine: Engine = None,
+):
+    """How a model's heatmaps agree with cardiologists' guidelines over one fold, beside chance and the average heatmap.
+
+    Stopped and run again, it goes on.
+    """
+    with refusals():
+        from imle.explain.agreement_summary import TITLES, summarise
+        from imle.explain.cohort_agreement import score_cohort
+        from imle.explain.guidelines import FILE, read_guidelines
+        from imle.inference import load_model
+        from imle.ptbxl import PtbXl
+        from imle.tasks import task as task_called
+
+        known = read_guidelines(table or FILE)
+        predictor = load_model(model, engine)
+        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
+        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
+            task = progress.add_task("records", total=None, what="")
+
+            def tell(what: str, done: int, total: int) -> None:
+                progress.update(task, what=what, completed=done, total=total)
+
+            found = score_cohort(predictor, data, [fold], method, known, out, records, tell=tell)
+    print(
+        f"{predictor.name} ({predictor.engine}), {method}, fold {fold} of {data.title}; in brackets by chance, by the average heatmap"
+    )
+    for code, rows in summarise(found.rows).groupby("code", sort=False):
+        scores = "  ".join(
+            f"{TITLES[row.score].lower()} {row.value:.2f} ({row.chance:.2f}, {row.average:.2f})"
+            for row in rows.itertuples()
+        )
+        print(f"  {code:8} n {rows['records'].iloc[0]:4}  {scores}")
+
+
 @app.command("predict-all")
 def predict_all(data_dir: DataDir = DEFAULT_DATA, model: ModelName = "imle_net", engine: Engine = None):
     """Probabilities for every record of a data set, kept for the records page; stopped and run again, it goes on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -75,6 +76,17 @@ def read_card(folder) -> Card:
         raise NotAModel(f"{path} has temperature {card.temperature!r}; it should be a number above 0")
     card.labels = tuple(card.labels)
     return card
+
+
+def model_digest(folder: Path) -> str:
+    """Another text as soon as the weights, their scale or temperature change."""
+    card = read_card(folder)
+    # The OpenVINO form is made from the Keras model, and may be made later.
+    weights = next((folder / name for name in (KERAS_FILE, OPENVINO_FILE) if (folder / name).is_file()), None)
+    if weights is None:
+        return "none"
+    with weights.open("rb") as file:
+        return f"{card.scale} {card.temperature} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def write_card(folder, card: Card) -> None:

@@ -24,7 +24,7 @@ from imle.ecg import MODEL_FS_HZ
 from imle.errors import BadChoice, Refusal
 from imle.inference import BATCH, Predictor
 from imle.labels import LABELS
-from imle.model_folder import KERAS_FILE, OPENVINO_FILE, read_card, replacing, write_atomically
+from imle.model_folder import model_digest, read_card, replacing, write_atomically
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import FILENAME_COLUMN
 from imle.state_folder import state_folder
@@ -47,7 +47,11 @@ def predictions_folder(data: PtbXl, model_folder: Path, engine: str) -> Path:
     Another folder as soon as a record's file, the list of records, the weights, their scale or temperature change. BadChoice for a
     model of other labels than LABELS; NotAModel for a folder without one.
     """
-    parts = f"predictions 1 {engine} {_model_digest(Path(model_folder))} {_data_digest(data)}"
+    folder = Path(model_folder)
+    labels = read_card(folder).labels
+    if labels != LABELS:
+        raise BadChoice(f"{folder.name} answers {', '.join(labels)}; choose a model of {', '.join(LABELS)}")
+    parts = f"predictions 1 {engine} {model_digest(folder)} {_data_digest(data)}"
     return state_folder() / "predictions" / hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 
@@ -143,18 +147,6 @@ def _keep(folder: Path, answers: pd.DataFrame) -> pd.DataFrame:
     for name in (PARTIAL, PROGRESS, LOG):
         (folder / name).unlink(missing_ok=True)
     return answers
-
-
-def _model_digest(folder: Path) -> str:
-    card = read_card(folder)
-    if card.labels != LABELS:
-        raise BadChoice(f"{folder.name} answers {', '.join(card.labels)}; choose a model of {', '.join(LABELS)}")
-    # The OpenVINO form is made from the Keras model, and may be made during the run.
-    weights = next((folder / name for name in (KERAS_FILE, OPENVINO_FILE) if (folder / name).is_file()), None)
-    if weights is None:
-        return "none"
-    with weights.open("rb") as file:
-        return f"{card.scale} {card.temperature} {hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _data_digest(data: PtbXl) -> str:
