@@ -53,9 +53,10 @@ Tell = Callable[[str, int, int], None]
 class CohortAgreement:
     """What `score_cohort` found.
 
-    rows: ecg_id, fold, code, label, probability; chance (of mass, rank, pointing) and lead_chance (of lead_mass); a
-    column a score of SCORE_NAMES, and average_<score>, which the label's average heatmap gets on the same record;
-    overlap, of the record's heatmap with the average; one column a lead and segment, named as in CELLS.
+    rows: ecg_id, fold, code, likelihood (% that the cardiologist states), label, probability; chance (of mass, rank,
+    pointing) and lead_chance (of lead_mass); a column a score of SCORE_NAMES, and average_<score>, which the label's
+    average heatmap gets on the same record; overlap, of the record's heatmap with the average; one column a lead and
+    segment, named as in CELLS.
     averages, surest: by label, (12, 6) shares in the mean heatmap of the cohort, and of its SUREST_RECORDS.
     about: model, network, engine, method, data, fold, records, title and other words on the run.
     """
@@ -105,12 +106,7 @@ def score_cohort(
         step = cases.iloc[first : first + STEP]
         scored.append(steps.frame(f"rows-{first:06d}", lambda step=step: cohort.score(step, table, averages)))
     tell("scoring", len(cases), len(cases))
-    rows = pd.concat(scored, ignore_index=True)
-    place = {ecg_id: row for row, ecg_id in enumerate(ids)}
-    columns = {label: k for k, label in enumerate(predictor.labels)}
-    rows.insert(
-        4, "probability", [p[place[i], columns[label]] for i, label in zip(rows["ecg_id"], rows["label"], strict=True)]
-    )
+    rows = _with_probability(pd.concat(scored, ignore_index=True), pd.DataFrame(p, ids, list(predictor.labels)))
     found = CohortAgreement(rows, averages, surest, about)
     write_agreement(Path(out), found)
     steps.discard()
@@ -120,22 +116,29 @@ def score_cohort(
 def diagnoses(
     data: PtbXl, ids: np.ndarray, labels: Sequence[str], table: dict[str, Guideline], records: int | None, seed: int
 ) -> pd.DataFrame:
-    """ecg_id, fold, code, label: a row for each code that a record of `ids` has, the table places and `labels` tell.
+    """ecg_id, fold, code, likelihood (%), label: a row for each code that a record of `ids` has, the table places and
+    `labels` tell.
 
     The label is the code itself where the model tells that, else its superclass.
     """
     codes = data.catalogue.loc[ids, "scp_codes"]
     found = [
-        {"ecg_id": ecg_id, "fold": fold, "code": code, "label": code if code in labels else table[code].superclass}
+        (ecg_id, fold, code, likelihood, code if code in labels else table[code].superclass)
         for ecg_id, fold, own in zip(ids, data.folds_of(ids), codes, strict=True)
-        for code in own
+        for code, likelihood in own.items()
         if code in table and not table[code].is_everywhere and (code in labels or table[code].superclass in labels)
     ]
-    cases = pd.DataFrame(found, columns=["ecg_id", "fold", "code", "label"])
+    cases = pd.DataFrame(found, columns=["ecg_id", "fold", "code", "likelihood", "label"])
     if records is not None:
         shuffled = cases.sample(frac=1, random_state=seed)
         cases = shuffled[shuffled.groupby("code").cumcount() < records].sort_index()
     return cases.reset_index(drop=True)
+
+
+def _with_probability(rows: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with the probability of each one's label, from those of all records by ecg_id."""
+    found = [probabilities.at[ecg_id, label] for ecg_id, label in zip(rows["ecg_id"], rows["label"], strict=True)]
+    return rows.assign(probability=np.array(found, np.float32))
 
 
 def write_agreement(path: Path, found: CohortAgreement) -> None:
@@ -175,6 +178,7 @@ class _Cohort:
 
     def __init__(self, predictor: Predictor, data: PtbXl, method: str):
         self.predictor, self.data, self.method = predictor, data, method
+        self._segments: dict[int, np.ndarray] = {}
 
     def probabilities(self, ids: np.ndarray, tell: Tell) -> np.ndarray:
         """(n, labels) float32."""
@@ -215,7 +219,10 @@ class _Cohort:
         """Each record's heatmap for `label` (12, 1000), and the wave segments of its samples (1000,)."""
         signals_mv = self.data.signals(ids)
         heatmaps = relevance(attribute(self.predictor, signals_mv, label, self.method))
-        return [(heatmap, wave_segments(signal)) for heatmap, signal in zip(heatmaps, signals_mv, strict=True)]
+        for ecg_id, signal in zip(ids, signals_mv, strict=True):
+            if ecg_id not in self._segments:  # a record has several labels, and finding its waves takes longest
+                self._segments[ecg_id] = wave_segments(signal)
+        return [(heatmap, self._segments[ecg_id]) for heatmap, ecg_id in zip(heatmaps, ids, strict=True)]
 
 
 def wave_segments(signal_mv: np.ndarray) -> np.ndarray:
