@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page(ROOT / "pages" / "explain.py", title="Explain"),
         st.Page(ROOT / "pages" / "upload.py", title="Upload"),
         st.Page(ROOT / "pages" / "compare.py", title="Compare"),
+        st.Page(ROOT / "pages" / "guidelines.py", title="Guidelines"),
     ]
 )
 style()

@@ -274,8 +274,8 @@ def guidelines(
     """
     with refusals():
         from imle.explain.agreement_summary import TITLES, summarise
-        from imle.explain.cohort_agreement import score_cohort
         from imle.explain.guidelines import FILE, read_guidelines
+        from imle.explain.score_cohort import score_cohort
         from imle.inference import load_model
         from imle.ptbxl import PtbXl
         from imle.tasks import task as task_called

@@ -11,7 +11,7 @@ from dashboard.widgets.compare_controls import finding_choice, title_choice
 from dashboard.widgets.csv_button import headed
 from dashboard.widgets.figure_table import figure, figure_table, legend, row
 from dashboard.widgets.frame import note, plain
-from imle.errors import Refusal
+from dashboard.widgets.opening import cannot_open, serve
 from imle.evaluation.operating_point import OperatingPoint
 from imle.figures.compare import CONFIG, PRECISION_RECALL_AXES, RELIABILITY_AXES, ROC_AXES, Axes, Series, unit_curves
 from imle.labels import LABEL_TITLES
@@ -88,7 +88,7 @@ def _sentence(point: OperatingPoint, label: str) -> str:
 
 def _confusion(model: Compared, label: str, threshold: float, point: OperatingPoint) -> None:
     """Four buttons: each opens its records."""
-    trouble = _cannot_open(model)
+    trouble = cannot_open(model.report["data"])
     with st.container(key="confusion"):
         head = st.columns([3, 4, 4], vertical_alignment="center")
         for place, text in zip(head[1:], (f"model: {label}", f"model: not {label}"), strict=True):
@@ -102,30 +102,12 @@ def _confusion(model: Compared, label: str, threshold: float, point: OperatingPo
                     key=f"cell_{cell}",
                     width="stretch",
                     disabled=trouble is not None or not point.counts[cell],
-                    on_click=_serve,
+                    on_click=serve,
                     args=(model.name,),
                 )
                 if pressed:
                     _open(ConfusionCell(model.name, label, cell, threshold, model.report["fold"]))
     note(trouble or "A cell opens its records.")
-
-
-def _cannot_open(model: Compared) -> str | None:
-    """Why the records of this model's cells cannot be opened here; None where they can."""
-    theirs = model.report["data"]
-    try:
-        ours = state.cohort().data.title
-    except Refusal:
-        return f"These are records of {theirs}; no data set is in use here, so they cannot be opened."
-    if ours == theirs:
-        return None
-    return f"These are records of {theirs}; the data set in use is {ours}, so they cannot be opened here."
-
-
-def _serve(name: str) -> None:
-    """Make this the model in use where it can be; a callback, since the sidebar's choice of it is drawn before the page."""
-    if name in state.models():
-        st.session_state["model"] = name
 
 
 def _open(cell: ConfusionCell) -> None:

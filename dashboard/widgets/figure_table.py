@@ -44,6 +44,11 @@ def figure(value: float | None, low: float = np.nan, high: float = np.nan, decim
     return f"{number} <i>{low * scale:.{decimals}f}–{high * scale:.{decimals}f}</i>"
 
 
+def gain(value: float, low: float, high: float) -> str:
+    """A difference with its sign, and its interval in quieter letters."""
+    return f"<b>{_signed(value)}</b> <i>{_signed(low)} to {_signed(high)}</i>"
+
+
 def model_title(series: Series, dark: bool) -> str:
     """A sample of the model's line, its title, and how far an unfinished one came."""
     mark = f" <i>{escape(series.unfinished)}</i>" if series.unfinished else ""
@@ -77,6 +82,10 @@ def _colours(dark: bool) -> str:
     """The theme's quiet colours for style.css, which Streamlit gives to its components alone."""
     theme = theme_of(dark)
     return f"--muted: {theme.muted}; --rule: {theme.rule}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _sample(series: Series, theme: Theme) -> str:

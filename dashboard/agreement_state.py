@@ -1,0 +1,50 @@
+"""What the guidelines page remembers for all sessions: the guideline table, the shipped agreements, what takes long of them."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import agreements
+from dashboard.agreements import Heatmaps
+from imle.explain import guidelines
+from imle.explain.cohort_agreement import CohortAgreement
+from imle.explain.guidelines import Guideline
+
+
+def table() -> dict[str, Guideline]:
+    """The guideline table, read again when it changes. BadGuidelines."""
+    return _table(guidelines.FILE.stat().st_mtime if guidelines.FILE.is_file() else 0.0)
+
+
+def agreement(one: Heatmaps) -> CohortAgreement:
+    """The agreement of these heatmaps; shared by all sessions, so nobody changes it. BadChoice where its file is damaged."""
+    return _agreement(one, one.path.stat().st_mtime)
+
+
+def scores(one: Heatmaps, code: str) -> pd.DataFrame:
+    return _scores(one, one.path.stat().st_mtime, code)
+
+
+def overview(one: Heatmaps) -> pd.DataFrame:
+    return _overview(one, one.path.stat().st_mtime, tuple(table()))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _table(changed: float) -> dict[str, Guideline]:
+    return guidelines.read_guidelines()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _agreement(one: Heatmaps, changed: float) -> CohortAgreement:
+    return agreements.load(one)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def _scores(one: Heatmaps, changed: float, code: str) -> pd.DataFrame:
+    return agreements.scores(agreements.of_code(agreement(one), code))
+
+
+@st.cache_data(max_entries=16, show_spinner="Summing up all diagnoses")
+def _overview(one: Heatmaps, changed: float, codes: tuple[str, ...]) -> pd.DataFrame:
+    return agreements.overview(agreement(one), table())

@@ -1,0 +1,156 @@
+"""What the guidelines page shows: the shipped agreement of heatmaps with guidelines, and its tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imle.evaluation.bootstrap import Interval, bootstrap
+from imle.evaluation.results import RESULTS
+from imle.explain.agreement import LIKE_AVERAGE
+from imle.explain.agreement_summary import FEWEST_RECORDS, TITLES, summarise
+from imle.explain.cohort_agreement import CELLS, CohortAgreement, read_agreement
+from imle.explain.guidelines import Guideline
+from imle.leads import LEADS
+from imle.measure.segments import SEGMENTS
+
+FOLDER = RESULTS / "guidelines"
+# From this probability on the model counts as sure, so that a heatmap elsewhere is worth a look.
+SURE = 0.5
+LEADS_NAMED = 3
+# The authors' example: an inferior infarction with so much of the lead importance on II, III and aVF together.
+EXAMPLE_CODE, EXAMPLE_SHARE = "IMI", 0.9
+
+
+@dataclass(frozen=True)
+class Heatmaps:
+    """Whose heatmaps: a model's by a method, and the file of their agreement."""
+
+    model: str
+    method: str
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.model} · {self.method.replace('_', ' ')}"
+
+
+def offered(folder: Path | None = None) -> dict[str, Heatmaps]:
+    """The shipped ones by name, attention first, then by method and model."""
+    found = [Heatmaps(*path.stem.rsplit("-", 1), path) for path in (folder or FOLDER).glob("*-*.parquet")]
+    return {str(one): one for one in sorted(found, key=lambda one: (one.method != "attention", one.method, one.model))}
+
+
+def codes_of(found: CohortAgreement) -> dict[str, int]:
+    """The diagnoses with records enough, commonest first, and how many records each has."""
+    counts = found.rows["code"].value_counts()
+    return counts[counts >= FEWEST_RECORDS].to_dict()
+
+
+def of_code(found: CohortAgreement, code: str) -> pd.DataFrame:
+    return found.rows[found.rows["code"] == code].reset_index(drop=True)
+
+
+def mean_shares(rows: pd.DataFrame) -> np.ndarray:
+    """(12, 6): the mean share of the heatmap by lead and wave segment."""
+    return rows[CELLS].to_numpy(float).mean(axis=0).reshape(len(LEADS), len(SEGMENTS))
+
+
+def scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """The summary of one diagnosis: a row a score."""
+    return summarise(rows)
+
+
+def main_score(guideline: Guideline) -> str:
+    """The score that a sentence is about: on the leads, or where the guideline names all of them, in the segments."""
+    return "mass" if len(guideline.leads) == len(LEADS) else "lead_mass"
+
+
+def verdict(found: pd.DataFrame, guideline: Guideline) -> str:
+    """In words, from the summary of one diagnosis: whether the heatmap follows it or would look so for anybody."""
+    own = found.set_index("score").loc[main_score(guideline)]
+    where = _place_words(guideline)
+    has = f"{own['value']:.0%} ({own['low']:.0%} to {own['high']:.0%}) of the heatmap"
+    beside = f"{own['chance']:.0%} by chance, {own['average']:.0%} of the average heatmap"
+    if own["gain_low"] > 0:
+        return f"On {where} lie {has}, against {beside}: it follows the diagnosis."
+    if own["gain_high"] < 0:
+        return f"On {where} lie {has}, against {beside}: less than in a record without the diagnosis."
+    return f"On {where} lie {has}, against {beside}: no more than in any record, so it does not explain the diagnosis."
+
+
+def likeness(rows: pd.DataFrame) -> str:
+    """In words: in how many records the heatmap is hardly the record's own."""
+    like = int((rows["overlap"] >= LIKE_AVERAGE).sum())
+    return (
+        f"In {like:,} of {len(rows):,} records the heatmap hardly differs from the average one "
+        f"({LIKE_AVERAGE:.0%} of it or more lies where the average's lies)."
+    )
+
+
+def example(rows: pd.DataFrame) -> str:
+    """How often an inferior infarction looks like the authors' example."""
+    there = rows["lead_mass"] >= EXAMPLE_SHARE
+    return (
+        f"The authors' example, an inferior infarction, has {EXAMPLE_SHARE:.0%} or more of the lead importance on II, "
+        f"III and aVF: so have {int(there.sum())} of these {len(rows):,} records; the largest share is "
+        f"{rows['lead_mass'].max():.0%}."
+    )
+
+
+def looking_elsewhere(rows: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Records of which the model is sure while its heatmap lies elsewhere, the furthest first."""
+    sure = rows[rows["probability"] >= SURE].sort_values(score, kind="stable")
+    by_lead = sure[CELLS].to_numpy(float).reshape(-1, len(LEADS), len(SEGMENTS)).sum(axis=2)
+    order = np.argsort(-by_lead, axis=1, kind="stable")[:, :LEADS_NAMED]
+    return pd.DataFrame(
+        {
+            "Record": sure["ecg_id"].to_numpy(),
+            "Probability": sure["probability"].to_numpy(float).round(2),
+            TITLES[score]: sure[score].to_numpy().round(2),
+            "Looks at": [", ".join(LEADS[k] for k in row) for row in order],
+            "Like the average": sure["overlap"].to_numpy().round(2),
+            "Stated, %": sure["likelihood"].to_numpy(),
+        }
+    )
+
+
+def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> tuple[Interval, int]:
+    """Mean `score` of the first heatmaps less that of the second over the records that both have, and their number."""
+    both = first.merge(second, on=["ecg_id", "code"], suffixes=("", "_other"))
+    gap = (both[score] - both[f"{score}_other"]).to_numpy(float)
+    if not len(gap):
+        return Interval(np.nan, np.nan, np.nan), 0
+    return bootstrap(lambda drawn: {"gap": gap @ drawn / drawn.sum(axis=0)}, len(gap))["gap"], len(gap)
+
+
+def difference_words(names: Sequence[str], found: Interval, records: int, score: str) -> str:
+    ends = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}) over {records:,} records of both"
+    told = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
+    return f"{names[0]} and {names[1]} {told}: {TITLES[score].lower()} {ends}."
+
+
+def overview(found: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFrame:
+    """Every diagnosis: code, title, records, score (its main one), value, low, high, chance, average, gain, gain_low, gain_high."""
+    rows = summarise(found.rows, samples=400)
+    main = rows[[score == main_score(table[code]) for code, score in zip(rows["code"], rows["score"], strict=True)]]
+    main.insert(1, "title", [table[code].title for code in main["code"]])
+    return main.reset_index(drop=True)
+
+
+def load(one: Heatmaps) -> CohortAgreement:
+    """BadChoice where its file is damaged."""
+    return read_agreement(one.path)
+
+
+def _place_words(guideline: Guideline) -> str:
+    if len(guideline.leads) < len(LEADS):
+        return _listed(guideline.leads)
+    return _listed(guideline.segments)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

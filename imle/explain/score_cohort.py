@@ -1,0 +1,228 @@
+"""One model's heatmaps over a cohort, by one method, held against the guidelines: a row a record and diagnosis.
+
+Three passes: what the model answers; the average heatmap of each label, over a sample of all records, and that of the
+records surest to have the label; then every record with a diagnosis of the table, scored by its own heatmap and by the
+average one. A run that is stopped leaves its steps in a folder beside its file, from which the next one goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg, InvalidEcg
+from imle.errors import BadChoice
+from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
+from imle.explain.attribution import METHODS, attribute
+from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, writable, write_agreement
+from imle.explain.guidelines import Guideline
+from imle.inference import Predictor
+from imle.leads import LEADS
+from imle.measure import measure
+from imle.measure.segments import UNKNOWN, segment_of_samples
+from imle.model_folder import model_digest, replacing, write_atomically
+from imle.ptbxl import PtbXl
+
+STEP = 32
+# Enough for a mean of shares; all records would cost as much again for each label.
+AVERAGE_RECORDS = 400
+# The records whose mean heatmap is a class's own (Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).
+SUREST_RECORDS = 100
+
+Tell = Callable[[str, int, int], None]
+
+
+def score_cohort(
+    predictor: Predictor,
+    data: PtbXl,
+    folds: Sequence[int],
+    method: str,
+    table: dict[str, Guideline],
+    out: Path,
+    records: int | None = None,
+    seed: int = 0,
+    tell: Tell = lambda what, done, total: None,
+) -> CohortAgreement:
+    """Score the records of `folds` whose codes the table has, and write it all into the Parquet file `out`.
+
+    records: of each diagnosis at most so many, drawn by `seed`; all where None. A diagnosis that names every place is
+    left out. BadChoice where there is nothing to score, `out` cannot be written or its folder of steps is of another run.
+    """
+    if method not in METHODS:
+        raise BadChoice(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    ids = data.ids(folds)
+    cases = diagnoses(data, ids, predictor.labels, table, records, seed)
+    if cases.empty:
+        named = ", ".join(map(str, folds))
+        raise BadChoice(f"no record of fold {named} has a diagnosis that {predictor.name} tells; choose another fold")
+    about = {
+        "model": predictor.name, "network": predictor.card.network, "engine": predictor.engine, "method": method,
+        "data": data.title, "folds": list(folds), "records": records, "seed": seed,
+        "weights": model_digest(predictor.folder), "guidelines": _digest(table),
+    }  # fmt: skip
+    steps = _Steps(Path(out), about)
+    cohort = _Cohort(predictor, data, method)
+    p = steps.once("probabilities", lambda: {"p": cohort.probabilities(ids, tell)})["p"]
+    means = steps.once("means", lambda: cohort.means(ids, p, seed, tell))
+    averages, surest = (dict(zip(predictor.labels, means[name], strict=True)) for name in ("average", "surest"))
+    scored = []
+    for first in range(0, len(cases), STEP):
+        tell("scoring", first, len(cases))
+        step = cases.iloc[first : first + STEP]
+        scored.append(steps.frame(f"rows-{first:06d}", lambda step=step: cohort.score(step, table, averages)))
+    tell("scoring", len(cases), len(cases))
+    rows = _with_probability(pd.concat(scored, ignore_index=True), pd.DataFrame(p, ids, list(predictor.labels)))
+    found = CohortAgreement(rows, averages, surest, about)
+    write_agreement(Path(out), found)
+    steps.discard()
+    return found
+
+
+def diagnoses(
+    data: PtbXl, ids: np.ndarray, labels: Sequence[str], table: dict[str, Guideline], records: int | None, seed: int
+) -> pd.DataFrame:
+    """ecg_id, fold, code, likelihood (%), label: a row for each code that a record of `ids` has, the table places and
+    `labels` tell.
+
+    The label is the code itself where the model tells that, else its superclass.
+    """
+    codes = data.catalogue.loc[ids, "scp_codes"]
+    found = [
+        (ecg_id, fold, code, likelihood, code if code in labels else table[code].superclass)
+        for ecg_id, fold, own in zip(ids, data.folds_of(ids), codes, strict=True)
+        for code, likelihood in own.items()
+        if code in table and not table[code].is_everywhere and (code in labels or table[code].superclass in labels)
+    ]
+    cases = pd.DataFrame(found, columns=["ecg_id", "fold", "code", "likelihood", "label"])
+    if records is not None:
+        shuffled = cases.sample(frac=1, random_state=seed)
+        cases = shuffled[shuffled.groupby("code").cumcount() < records].sort_index()
+    return cases.reset_index(drop=True)
+
+
+def _with_probability(rows: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with the probability of each one's label, from those of all records by ecg_id."""
+    found = [probabilities.at[ecg_id, label] for ecg_id, label in zip(rows["ecg_id"], rows["label"], strict=True)]
+    return rows.assign(probability=np.array(found, np.float32))
+
+
+class _Cohort:
+    """The records of one data set under one model and method."""
+
+    def __init__(self, predictor: Predictor, data: PtbXl, method: str):
+        self.predictor, self.data, self.method = predictor, data, method
+        self._segments: dict[int, np.ndarray] = {}
+
+    def probabilities(self, ids: np.ndarray, tell: Tell) -> np.ndarray:
+        """(n, labels) float32."""
+        found = []
+        for first in range(0, len(ids), 8 * STEP):
+            tell("predicting", first, len(ids))
+            found.append(self.predictor.predict(self.data.signals(ids[first : first + 8 * STEP])))
+        return np.concatenate(found)
+
+    def means(self, ids: np.ndarray, p: np.ndarray, seed: int, tell: Tell) -> dict[str, np.ndarray]:
+        """`average` and `surest`, each (labels, 12, 6): mean shares of a sample of all records, and of the surest."""
+        chosen = np.random.default_rng(seed).permutation(ids)[:AVERAGE_RECORDS]
+        surest = [ids[np.argsort(-p[:, k], kind="stable")[:SUREST_RECORDS]] for k in range(p.shape[1])]
+        total, done = sum(len(np.union1d(chosen, own)) for own in surest), 0
+        average, of_surest = [], []
+        for label, own in zip(self.predictor.labels, surest, strict=True):
+            both = np.union1d(chosen, own)
+            shares = []
+            for first in range(0, len(both), STEP):
+                tell("averaging", done + first, total)
+                shares += [lead_segment_shares(*one) for one in self.heatmaps(both[first : first + STEP], label)]
+            done += len(both)
+            shares = np.stack(shares)
+            average.append(shares[np.isin(both, chosen)].mean(axis=0))
+            of_surest.append(shares[np.isin(both, own)].mean(axis=0))
+        return {"average": np.stack(average), "surest": np.stack(of_surest)}
+
+    def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:
+        """The rows of `cases` with everything but their probability."""
+        found = {}
+        for label, own in cases.groupby("label", sort=False):
+            heatmaps = self.heatmaps(own["ecg_id"].to_numpy(), label)
+            for row, case, (heatmap, segments) in zip(own.index, own.itertuples(), heatmaps, strict=True):
+                found[row] = _scores(heatmap, segments, table[case.code], averages[label])
+        return cases.join(pd.DataFrame.from_dict(found, orient="index"))
+
+    def heatmaps(self, ids: np.ndarray, label: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Each record's heatmap for `label` (12, 1000), and the wave segments of its samples (1000,)."""
+        signals_mv = self.data.signals(ids)
+        heatmaps = relevance(attribute(self.predictor, signals_mv, label, self.method))
+        for ecg_id, signal in zip(ids, signals_mv, strict=True):
+            if ecg_id not in self._segments:  # a record has several labels, and finding its waves takes longest
+                self._segments[ecg_id] = wave_segments(signal)
+        return [(heatmap, self._segments[ecg_id]) for heatmap, ecg_id in zip(heatmaps, ids, strict=True)]
+
+
+def wave_segments(signal_mv: np.ndarray) -> np.ndarray:
+    """(12, 1000) mV at 100 Hz -> (1000,) int8, as `segment_of_samples`; UNKNOWN throughout for a signal that is no ECG."""
+    try:
+        return segment_of_samples(measure(Ecg(signal_mv, MODEL_FS_HZ)))
+    except InvalidEcg:  # a flat lead, say; the model answers it all the same
+        return np.full(MODEL_SAMPLES, UNKNOWN, np.int8)
+
+
+def _scores(heatmap: np.ndarray, segments: np.ndarray, guideline: Guideline, average: np.ndarray) -> dict[str, float]:
+    mask = guideline.mask(segments)
+    leads = np.isin(LEADS, guideline.leads)
+    of_average = spread_over(average, segments)
+    shares = lead_segment_shares(heatmap, segments)
+    return {
+        "chance": area(mask),
+        "lead_chance": float(leads.mean()),
+        **{name: score(heatmap, mask) for name, score in SCORES.items()},
+        LEAD_MASS: float(heatmap[leads].sum()),
+        **{f"average_{name}": score(of_average, mask) for name, score in SCORES.items()},
+        f"average_{LEAD_MASS}": float(of_average[leads].sum()),
+        "overlap": overlap(shares, average),
+        **dict(zip(CELLS, shares.ravel().astype(np.float32), strict=True)),
+    }
+
+
+class _Steps:
+    """A run's steps on disk, in the folder NAME.parquet.steps beside its file; those that are there are not done again."""
+
+    def __init__(self, out: Path, about: dict):
+        self.folder = out.with_name(f"{out.name}.steps")
+        note, text = self.folder / "run.json", json.dumps(about)
+        with writable(out):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if note.exists() and note.read_text() != text:
+                raise BadChoice(f"{self.folder} holds the steps of another run; delete it, or give another --out")
+            write_atomically(note, text)
+
+    def once(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            made = make()
+            with writable(path), replacing(path) as fresh:
+                np.savez(fresh, **made)
+        with np.load(path) as kept:
+            return dict(kept)
+
+    def frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            made = make()
+            with writable(path), replacing(path) as fresh:
+                made.to_parquet(fresh)
+        return pd.read_parquet(path)
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder)
+
+
+def _digest(table: dict[str, Guideline]) -> str:
+    """Another text as soon as a place changes."""
+    places = {code: guideline.cells.astype(int).tolist() for code, guideline in table.items()}
+    return hashlib.sha256(json.dumps(places).encode()).hexdigest()[:16]
