@@ -35,7 +35,12 @@ class Heatmaps:
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.model} · {self.method.replace('_', ' ')}"
+        return name_of(self.model, self.method)
+
+
+def name_of(model: str, method: str) -> str:
+    """What a model's heatmaps by a method are called."""
+    return f"{model} · {method.replace('_', ' ')}"
 
 
 def offered(folder: Path | None = None) -> dict[str, Heatmaps]:

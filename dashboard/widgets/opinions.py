@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from dashboard import state
@@ -41,14 +43,16 @@ def model_answer(explanation: Explanation) -> None:
     note(f"{explanation.model} on {explanation.engine}")
 
 
-def lead_importance(explanation: Explanation) -> None:
-    """The channel attention, a bar a lead."""
+def lead_importance(explanation: Explanation, expected: Collection[str]) -> None:
+    """The channel attention, a bar a lead; `expected` are the leads that the guidelines name for its diagnoses."""
     from imle.figures.bars import CONFIG, lead_bars
 
     st.subheader("Lead importance", anchor=False)
-    figure = lead_bars(explanation.lead_importance, dark=state.dark())
+    figure = lead_bars(explanation.lead_importance, expected, dark=state.dark())
     words = ", ".join(f"{lead} {share:.2f}" for lead, share in explanation.lead_importance.items())
     st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt=f"Channel attention of each lead: {words}.")
+    if expected:
+        note("✓ a lead that the guidelines name for its diagnoses.")
 
 
 def _statement(statement: Statement) -> str:

@@ -9,6 +9,7 @@ from dashboard.subject import Subject
 from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
 from dashboard.widgets.frame import refuse
+from dashboard.widgets.guideline_panel import expected_leads, guideline_panel
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
@@ -17,6 +18,7 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.filters import display_filter
+from imle.measure import Measurements
 
 
 def reading(subject: Subject, view: View, report_place) -> None:
@@ -44,10 +46,10 @@ def reading(subject: Subject, view: View, report_place) -> None:
     with report_place:
         report_menu(subject, ecg, explanation, measured, view)
     if view.revealed:
-        _opinions(subject, explanation)
+        _opinions(subject, explanation, measured)
 
 
-def _opinions(subject: Subject, explanation: Explanation | None) -> None:
+def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements) -> None:
     if explanation:
         in_words(explanation)
     with st.container(key="opinions"):
@@ -58,7 +60,8 @@ def _opinions(subject: Subject, explanation: Explanation | None) -> None:
         with answered:
             opinions.model_answer(explanation)
         with looked:
-            opinions.lead_importance(explanation)
+            opinions.lead_importance(explanation, expected_leads(subject, explanation.label))
+        guideline_panel(subject, explanation, measured)
 
 
 def _filtered(ecg: Ecg, view: View) -> Ecg:

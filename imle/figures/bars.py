@@ -22,8 +22,11 @@ TITLE_RISE = 0.44
 NUMBER_END = 1.15  # of the probability axis; the room right of 1 holds the number
 
 
-def lead_bars(importance: Mapping[str, float], dark: bool = False) -> go.Figure:
-    """Channel attention by lead (sums to 1): a bar a lead in lead order, its number, and the equal share of 1/12."""
+def lead_bars(importance: Mapping[str, float], expected: Collection[str] = (), dark: bool = False) -> go.Figure:
+    """Channel attention by lead (sums to 1): a bar a lead in lead order, its number, and the equal share of 1/12.
+
+    expected: leads to mark, those where a guideline says to look.
+    """
     theme = theme_of(dark)
     shares = [importance[lead] for lead in LEADS]
     equal = 1 / len(LEADS)
@@ -44,10 +47,10 @@ def lead_bars(importance: Mapping[str, float], dark: bool = False) -> go.Figure:
     figure.update_layout(bar_layout(theme, LEAD_HEIGHT_PX))
     figure.update_layout(
         bargap=0.35,
-        margin={"l": 4, "r": 4, "t": 22, "b": 24},
+        margin={"l": 4, "r": 4, "t": 22, "b": 36 if expected else 24},
         yaxis={"visible": False, "range": [0, max(*shares, equal * 1.5) * 1.12]},
         xaxis={"showgrid": False, "showline": True, "linecolor": theme.rule, "ticks": "", "tickangle": 0,
-               "tickfont": {"size": FONT_SIZE["small"], "color": theme.ink}},
+               "tickfont": {"size": FONT_SIZE["small"], "color": theme.ink}, **lead_ticks(expected)},
     )  # fmt: skip
     figure.add_hline(y=equal, line={"color": theme.muted, "width": 1, "dash": "dot"}, layer="below")
     figure.add_annotation(
@@ -111,6 +114,12 @@ def probability_bars(
         showarrow=False, font={"size": FONT_SIZE["small"], "color": theme.muted},
     )  # fmt: skip
     return figure
+
+
+def lead_ticks(expected: Collection[str]) -> dict:
+    """An axis of the twelve leads, those of `expected` in bold over a tick."""
+    texts = [f"<b>{lead}</b><br>✓" if lead in expected else lead for lead in LEADS]
+    return {"tickmode": "array", "tickvals": list(LEADS), "ticktext": texts}
 
 
 def title_text(label: str, theme: Theme) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from imle.figures.bars import bar_layout
+from imle.figures.bars import bar_layout, lead_ticks
 from imle.figures.compare import Series
 from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
 from imle.leads import LEADS
@@ -121,12 +121,11 @@ def lead_ranking(
         marker={"symbol": "diamond-open", "size": 9, "color": theme.ink, "line": {"width": 1.5}},
     )  # fmt: skip
     most = 100 * max(average.max(), *(own.max() for own in shares.values()))
-    ticks = [f"<b>{lead}</b> ✓" if lead in expected else lead for lead in LEADS]
     figure.update_layout(bar_layout(theme, LEADS_HEIGHT_PX))
     figure.update_layout(
-        barmode="group", bargap=0.35, bargroupgap=0.05, margin={"l": 36, "r": 4, "t": 8, "b": 26},
-        xaxis=_axis(theme, showgrid=False, tickmode="array", tickvals=list(LEADS), ticktext=ticks, tickangle=0,
-                    tickfont={"size": FONT_SIZE["small"], "color": theme.ink}),
+        barmode="group", bargap=0.35, bargroupgap=0.05, margin={"l": 36, "r": 4, "t": 8, "b": 38},
+        xaxis=_axis(theme, showgrid=False, tickangle=0, tickfont={"size": FONT_SIZE["small"], "color": theme.ink})
+        | lead_ticks(expected),
         yaxis=_axis(theme, range=[0, 1.1 * most], ticksuffix=" %", nticks=5),
     )  # fmt: skip
     return figure

@@ -1,0 +1,97 @@
+"""One record's heatmap beside the guidelines of its diagnoses, and whether it is the record's own or anybody's."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from dashboard import agreement_state, agreements, state
+from dashboard.subject import Subject
+from dashboard.widgets.figure_table import figure_table, row
+from dashboard.widgets.frame import note, plain, refuse
+from imle.errors import Refusal
+from imle.explain import Explanation
+from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
+from imle.explain.guidelines import Guideline
+from imle.labels import LABELS
+from imle.leads import LEADS
+from imle.measure import Measurements
+from imle.measure.segments import segment_of_samples
+
+HEAD = ["", "Where cardiologists look", "On these leads", "In these places"]
+
+
+def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
+    """A row a diagnosis of the record that the guidelines place: how much of the attention to it lies there."""
+    segments = segment_of_samples(measured)
+    _likeness(explanation, segments)
+    try:
+        table = agreement_state.table()
+    except Refusal as error:
+        refuse(error)
+        return
+    found = [(one.code, table[one.code]) for one in subject.statements or () if one.code in table]
+    rows = [_row(code, place, explanation, segments) for code, place in found if not place.is_everywhere]
+    if rows:
+        st.subheader("Guidelines", anchor=False)
+        figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
+        note("Share of the combined attention; in brackets by chance, and of the average record's heatmap.")
+
+
+def expected_leads(subject: Subject, label: str | None) -> set[str]:
+    """The leads that the guidelines name for the record's diagnoses; of those of `label`, where that is given."""
+    try:
+        table = agreement_state.table()
+    except Refusal:
+        return set()
+    own = [table[one.code] for one in subject.statements or () if one.code in table]
+    return {
+        lead for place in own if not place.is_everywhere and label in (None, place.superclass) for lead in place.leads
+    }
+
+
+def _likeness(explanation: Explanation, segments: np.ndarray) -> None:
+    """A sentence where the heatmap is hardly the record's own."""
+    average = _average(explanation)
+    if average is None:
+        return
+    alike = overlap(lead_segment_shares(_heatmap(explanation), segments), average)
+    if alike >= LIKE_AVERAGE:
+        st.markdown(plain(
+            f"This heatmap looks like that of the average record ({alike:.0%} of it lies where the average's lies): "
+            "it says little about this one."
+        ))  # fmt: skip
+
+
+def _row(code: str, place: Guideline, explanation: Explanation, segments: np.ndarray) -> str:
+    own = explanation.about(place.superclass)
+    heatmap, average = _heatmap(own), _average(own)
+    mask, leads = place.mask(segments), np.isin(LEADS, place.leads)
+    control = None if average is None else spread_over(average, segments)
+    return row(
+        f"{escape(code)} <i>{escape(place.title)}</i>",
+        f"{', '.join(place.leads)} <i>{', '.join(place.segments)}</i>",
+        _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum()),
+        _share(relevance_mass(heatmap, mask), area(mask), None if control is None else relevance_mass(control, mask)),
+    )
+
+
+def _share(value: float, chance: float, average: float | None) -> str:
+    beside = f"{chance:.2f}" if average is None else f"{chance:.2f}, {average:.2f}"
+    return f"<b>{value:.2f}</b> <i>({beside})</i>"
+
+
+def _heatmap(explanation: Explanation) -> np.ndarray:
+    return explanation.heatmap("combined").astype(float)
+
+
+def _average(explanation: Explanation) -> np.ndarray | None:
+    """(12, 6) of the average record for this model and label, from the shipped agreement; None where there is none."""
+    found = agreements.offered().get(agreements.name_of(explanation.model, "attention"))
+    try:
+        averages = agreement_state.agreement(found).averages if found else {}
+    except Refusal:
+        return None
+    return averages.get(explanation.label or LABELS[0])
