@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
@@ -14,7 +16,8 @@ from imle.explain.guidelines import Guideline
 
 def table() -> dict[str, Guideline]:
     """The guideline table, read again when it changes. BadGuidelines."""
-    return _table(guidelines.FILE.stat().st_mtime if guidelines.FILE.is_file() else 0.0)
+    path = guidelines.FILE
+    return _table(path, path.stat().st_mtime if path.is_file() else 0.0)
 
 
 def agreement(one: Heatmaps) -> CohortAgreement:
@@ -31,8 +34,8 @@ def overview(one: Heatmaps) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _table(changed: float) -> dict[str, Guideline]:
-    return guidelines.read_guidelines()
+def _table(path: Path, changed: float) -> dict[str, Guideline]:
+    return guidelines.read_guidelines(path)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
