@@ -23,6 +23,7 @@ from imle.scale import Scale
 from imle.tasks import INFARCTION
 from imle.training.averaging import AveragedWeights
 from imle.training.batches import augment, crop, epoch_batches, mix
+from imle.training.devices import step_of
 from imle.training.distillation import teacher_of
 from imle.training.loop import TrainingError, recipe_of_run, train
 from imle.training.losses import label_weights, weighted_binary, weighted_categorical
@@ -142,6 +143,32 @@ def test_the_card_tells_how_many_epochs_were_done(data, tmp_path, monkeypatch):
     assert (card.recipe["best_epoch"], card.recipe["epochs_done"]) == (1, 2)
     (tmp_path / "metrics.jsonl").unlink()
     assert training_of(card, tmp_path)["finished"] is True
+
+
+def test_an_epoch_whose_loss_was_no_number_begins_anew(data, tmp_path, monkeypatch):
+    """Hours of training were lost to one bad step; weights that it spoilt must not live on either."""
+    whole = train(data, NETWORK, SMALL, tmp_path / "whole", options=TINY)
+    spoilt = []
+
+    def step_of_once(trainer, strategy):
+        step = step_of(trainer, strategy)
+
+        def spoils_once(signals, targets):
+            loss = step(signals, targets)
+            if trainer.optimizer.iterations.numpy() == steps + 1 and not spoilt:
+                spoilt.append(True)
+                trainer.trainable_variables[0].assign(np.nan * np.asarray(trainer.trainable_variables[0]))
+                return np.nan
+            return loss
+
+        return spoils_once
+
+    steps = len(data.ids(range(1, 9))) // SMALL.batch_size
+    monkeypatch.setattr("imle.training.loop.step_of", step_of_once)
+    assert train(data, NETWORK, SMALL, tmp_path / "spoilt", options=TINY).metrics == whole.metrics
+    assert spoilt
+    for ours, theirs in zip(weights_of(tmp_path / "spoilt"), weights_of(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_runs_that_cannot_start_say_why(data, tmp_path):

@@ -179,14 +179,18 @@ class _Run:
                 f"{self.out} was started with another {changed[0]} ({settings.get(changed[0])}, now {mine[changed[0]]}); "
                 "resume with the same settings or start a new run"
             )
+        self.best_card = read_card(self.out)
+        return self._restore() + 1
+
+    def _restore(self) -> int:
+        """Take everything from the checkpoint; returns the epoch after which it was written."""
         with np.load(self.out / CHECKPOINT) as saved:
             for index, variable in enumerate(self._variables()):
                 variable.assign(saved[f"v{index}"])
             if self.averaged:
                 self.averaged.restore(saved)
-            self.best_auc, epoch = float(saved["best_auc"]), int(saved["epoch"])
-        self.best_card = read_card(self.out)
-        return epoch + 1
+            self.best_auc = float(saved["best_auc"])
+            return int(saved["epoch"])
 
     def trackers(self, done: int, extras: Sequence[str]) -> list[Tracker]:
         """Those that hear of the epochs after the first `done`."""
@@ -194,7 +198,20 @@ class _Run:
         return always + [EXTRAS[name](self.out, self._settings()) for name in extras]
 
     def train_epoch(self, epoch: int, on_step: Callable[[Progress], None]) -> dict:
-        """Run one epoch's batches; returns their mean loss and the last learning rate. TrainingError where the loss is no number."""
+        """Run one epoch's batches; returns their mean loss and the last learning rate.
+
+        Where the loss is no number the epoch begins anew from its checkpoint: in bfloat16 that was seen once in a run
+        which did not repeat it. TrainingError where it is so again, or where the first epoch has no checkpoint yet.
+        """
+        try:
+            return self._train_epoch(epoch, on_step)
+        except TrainingError:
+            if not epoch:
+                raise
+            self._restore()
+            return self._train_epoch(epoch, on_step)
+
+    def _train_epoch(self, epoch: int, on_step: Callable[[Progress], None]) -> dict:
         total, started = 0.0, time.monotonic()
         batches = epoch_batches(self.signals, self.targets, self.recipe, epoch)
         if self.teacher:
