@@ -17,7 +17,9 @@ def main() -> None:
     print(f"guidelines page, {len(names)} sets of heatmaps, server side")
     report("first run of the page", [timed(app)], TARGET_MS)
     report("again", [timed(app) for _ in range(AGAIN)], TARGET_MS)
-    report("another diagnosis", [timed(app, diagnosis=code) for code in app.selectbox(key="diagnosis").options], TARGET_MS)
+    report(
+        "another diagnosis", [timed(app, diagnosis=code) for code in app.selectbox(key="diagnosis").options], TARGET_MS
+    )
     report("others beside them", [timed(app, beside=name) for name in names[1:]], TARGET_MS)
     report("other heatmaps", [timed(app, beside=None, heatmaps=name) for name in names[1:]], TARGET_MS)
 

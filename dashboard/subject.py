@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from math import isnan
 
 from dashboard import state
 from dashboard.cohort import Cohort
 from imle.ecg import Ecg
 from imle.explain import Explanation
+from imle.explain.criteria import Patient
 from imle.explain.summary import is_simulated
 from imle.measure import Measurements
 
@@ -29,7 +31,7 @@ class Subject:
 
     ecg: for the eye; None where it could not be read. measure, explain: what to call for its measurements and for the
     model's opinion, when they are wanted. statements, report: what cardiologists wrote; None where it came without.
-    validated: whether one confirmed it.
+    validated: whether one confirmed it. patient: what is known of sex and age.
     """
 
     ecg: Ecg | None
@@ -39,6 +41,7 @@ class Subject:
     statements: tuple[Statement, ...] | None = None
     report: str | None = None
     validated: bool = True
+    patient: Patient = field(default_factory=Patient)
 
 
 def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:
@@ -53,6 +56,9 @@ def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:
         statements=tuple(Statement(code, described.get(code, ""), row["scp_codes"][code]) for code in row["codes"]),
         report=row["report"] if isinstance(row["report"], str) else None,
         validated=bool(row["validated_by_human"]),
+        patient=Patient(
+            row["sex"] if isinstance(row["sex"], str) else None, None if isnan(row["age"]) else float(row["age"])
+        ),
     )
 
 

@@ -91,6 +91,13 @@ def test_codes_have_the_superclass_of_ptbxl(ptbxl_root, table):
         ('["IMI"]', "[]", r"has \[\] as codes; a list of SCP codes is needed"),
         ('["IMI"]', '["IMI", "IMI"]', "names IMI, which an earlier row has; name it once"),
         ("look = [{", "look = [", "cannot be read"),
+        (
+            'source = ""',
+            'source = ""\nchecks = [{ measure = "qsr", over = 1 }]',
+            "its measure must be one of heart_rate",
+        ),
+        ('source = ""', 'source = ""\nchecks = [{ measure = "qrs", more = 1 }]', "its bounds must be of at_least"),
+        ('source = ""', 'source = ""\nchecks = [{ measure = "qrs", over = { M = 1 } }]', "a number, or { M = ..., F"),
         ('segments = "QRS ST T" ', 'segment = "QRS" ', "has the place"),
         (ROW, "", "has no .*guidelines"),
     ],

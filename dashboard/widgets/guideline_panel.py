@@ -9,18 +9,20 @@ import streamlit as st
 
 from dashboard import agreement_state, agreements, state
 from dashboard.subject import Subject
-from dashboard.widgets.figure_table import figure_table, row
+from dashboard.widgets.figure_table import NONE, figure_table, row
 from dashboard.widgets.frame import note, plain, refuse
 from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
+from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import Guideline
 from imle.labels import LABELS
 from imle.leads import LEADS
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
-HEAD = ["", "Where cardiologists look", "On these leads", "In these places"]
+HEAD = ["", "Where cardiologists look", "Criteria", "On these leads", "In these places"]
+SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
 def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
@@ -33,7 +35,10 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         refuse(error)
         return
     found = [(one.code, table[one.code]) for one in subject.statements or () if one.code in table]
-    rows = [_row(code, place, explanation, segments) for code, place in found if not place.is_everywhere]
+    rows = [
+        _row(code, place, explanation, segments, _criteria(place, subject, measured))
+        for code, place in found if not place.is_everywhere
+    ]  # fmt: skip
     if rows:
         st.subheader("Guidelines", anchor=False)
         figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
@@ -65,7 +70,14 @@ def _likeness(explanation: Explanation, segments: np.ndarray) -> None:
         ))  # fmt: skip
 
 
-def _row(code: str, place: Guideline, explanation: Explanation, segments: np.ndarray) -> str:
+def _criteria(place: Guideline, subject: Subject, measured: Measurements) -> str:
+    """The criteria that can be filled in, a line each: met, not met, or not to be told."""
+    found = [judge(check, measured, place.leads, subject.patient) for check in place.checks]
+    lines = [f"{SIGNS[one.verdict]} {escape(one.asked)}; here {escape(one.found)}: {one.verdict}" for one in found]
+    return "<br>".join(lines) or NONE
+
+
+def _row(code: str, place: Guideline, explanation: Explanation, segments: np.ndarray, criteria: str) -> str:
     own = explanation.about(place.superclass)
     heatmap, average = _heatmap(own), _average(own)
     mask, leads = place.mask(segments), np.isin(LEADS, place.leads)
@@ -73,6 +85,7 @@ def _row(code: str, place: Guideline, explanation: Explanation, segments: np.nda
     return row(
         f"{escape(code)} <i>{escape(place.title)}</i>",
         f"{', '.join(place.leads)} <i>{', '.join(place.segments)}</i>",
+        criteria,
         _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum()),
         _share(relevance_mass(heatmap, mask), area(mask), None if control is None else relevance_mass(control, mask)),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from imle.assets import ASSETS
 from imle.errors import Refusal
+from imle.explain.criteria import MEASURES, Criterion
 from imle.labels import LABELS
 from imle.leads import LEADS, canonical_lead
 from imle.measure.segments import SEGMENTS
@@ -17,6 +18,9 @@ from imle.measure.segments import SEGMENTS
 FILE = ASSETS / "guidelines.toml"
 KEYS = {"codes": list, "title": str, "superclass": str, "look": list, "criterion": str, "source": str, "verified": bool}
 PLACE_KEYS = ("leads", "segments")
+CHECKS = "checks"
+BOUNDS = ("at_least", "at_most", "over", "under")
+SEXES = ("M", "F")
 EVERYTHING = "all"
 
 
@@ -28,7 +32,8 @@ class BadGuidelines(Refusal, ValueError):
 class Guideline:
     """One diagnosis: its SCP codes, and the leads and wave segments that tell it.
 
-    cells: (12, 6) bool over LEADS and SEGMENTS. verified: whether the criterion was read in the source itself.
+    cells: (12, 6) bool over LEADS and SEGMENTS. verified: whether the criterion was read in the source itself. checks:
+    criteria that can be filled in from measurements.
     """
 
     codes: tuple[str, ...]
@@ -38,6 +43,7 @@ class Guideline:
     criterion: str
     source: str
     verified: bool
+    checks: tuple[Criterion, ...] = ()
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -80,8 +86,10 @@ def read_guidelines(path: Path = FILE) -> dict[str, Guideline]:
 def _guideline(row: dict, where: str) -> Guideline:
     if missing := [key for key in KEYS if key not in row]:
         raise BadGuidelines(f"{where} has no {missing[0]}; every row needs {', '.join(KEYS)}")
-    if unknown := [key for key in row if key not in KEYS]:
-        raise BadGuidelines(f"{where} has {unknown[0]!r}, which means nothing here; a row has {', '.join(KEYS)}")
+    if unknown := [key for key in row if key not in (*KEYS, CHECKS)]:
+        raise BadGuidelines(
+            f"{where} has {unknown[0]!r}, which means nothing here; a row has {', '.join((*KEYS, CHECKS))}"
+        )
     for key, kind in KEYS.items():
         if not isinstance(row[key], kind):
             raise BadGuidelines(f"{where} has {row[key]!r} as {key}; a {_named(kind)} is needed")
@@ -94,7 +102,8 @@ def _guideline(row: dict, where: str) -> Guideline:
         raise BadGuidelines(f"{where} has no place to look; name leads and segments")
     cells = np.any([_cells(place, where) for place in look], axis=0)
     others = {key: row[key] for key in ("title", "superclass", "criterion", "source", "verified")}
-    return Guideline(codes=tuple(codes), cells=cells, **others)
+    checks = tuple(_criterion(check, where) for check in row.get(CHECKS, []))
+    return Guideline(codes=tuple(codes), cells=cells, checks=checks, **others)
 
 
 def _cells(place, where: str) -> np.ndarray:
@@ -104,6 +113,23 @@ def _cells(place, where: str) -> np.ndarray:
     leads = np.array([lead in _leads(place["leads"], where) for lead in LEADS])
     segments = np.array([name in _segments(place["segments"], where) for name in SEGMENTS])
     return leads[:, None] & segments
+
+
+def _criterion(check, where: str) -> Criterion:
+    """A measure with at least one bound, each a number or one for M and one for F."""
+    if not isinstance(check, dict) or check.get("measure") not in MEASURES:
+        raise BadGuidelines(f"{where} has the check {check!r}; its measure must be one of {', '.join(MEASURES)}")
+    bounds = {key: value for key, value in check.items() if key != "measure"}
+    if not bounds or any(key not in BOUNDS for key in bounds):
+        raise BadGuidelines(f"{where} has the check {check!r}; its bounds must be of {', '.join(BOUNDS)}")
+    return Criterion(check["measure"], **{key: _by_sex(value, where) for key, value in bounds.items()})
+
+
+def _by_sex(value, where: str) -> dict[str, float]:
+    values = value if isinstance(value, dict) else dict.fromkeys(SEXES, value)
+    if set(values) != set(SEXES) or not all(isinstance(one, int | float) for one in values.values()):
+        raise BadGuidelines(f"{where} has the bound {value!r}; a number, or {{ M = ..., F = ... }} is needed")
+    return {sex: float(one) for sex, one in values.items()}
 
 
 def _leads(text, where: str) -> set[str]:

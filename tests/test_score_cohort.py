@@ -1,0 +1,151 @@
+"""A cohort's heatmaps held against the guidelines: which records count, what a row holds, a run that is stopped."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imle import PtbXl, load_model
+from imle.assets import DEMO_COHORT
+from imle.errors import BadChoice
+from imle.explain import score_cohort as module
+from imle.explain.agreement import lead_segment_shares, relevance_mass, spread_over
+from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, read_agreement
+from imle.explain.guidelines import read_guidelines
+from imle.explain.score_cohort import diagnoses, score_cohort, wave_segments
+
+FOLDS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("demo") / "cohort"
+    shutil.copytree(DEMO_COHORT, root)
+    return PtbXl(root)
+
+
+@pytest.fixture(scope="module")
+def table():
+    return read_guidelines()
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return load_model("imle_net_plus", "exact")
+
+
+@pytest.fixture(scope="module")
+def found(data, table, predictor, tmp_path_factory):
+    return score_cohort(predictor, data, FOLDS, "attention", table, tmp_path_factory.mktemp("out") / "plus.parquet")
+
+
+def test_every_diagnosis_with_a_place_is_a_row(found, data, table):
+    """A normal record has no place to agree with; a record with two diagnoses must be scored for both."""
+    expected = {
+        (ecg_id, code)
+        for ecg_id in data.ids(FOLDS)
+        for code in data.catalogue.at[ecg_id, "scp_codes"]
+        if code in table and code != "NORM"
+    }
+    assert set(zip(found.rows["ecg_id"], found.rows["code"], strict=True)) == expected
+    assert (found.rows["label"] == [table[code].superclass for code in found.rows["code"]]).all()
+
+
+def test_a_row_is_what_one_record_gives_by_hand(found, data, table, predictor):
+    """Each label's own attention, over the record's own waves; another label's would score another question."""
+    row = found.rows[found.rows["code"] == "IMI"].iloc[0]
+    signal_mv = data.signals([row["ecg_id"]])
+    answer = predictor.run(signal_mv)
+    heatmap = answer.attention.heatmap("combined", 0, "MI").astype(float)
+    segments = wave_segments(signal_mv[0])
+    mask = table["IMI"].mask(segments)
+    assert row["mass"] == pytest.approx(relevance_mass(heatmap / heatmap.sum(), mask), abs=1e-5)
+    assert row["lead_mass"] == pytest.approx(answer.attention.of("MI").channel[0][[1, 2, 5]].sum(), abs=5e-3)
+    assert row["chance"] == pytest.approx(mask.mean()) and row["lead_chance"] == 0.25
+    assert row["probability"] == pytest.approx(answer.probabilities[0, predictor.labels.index("MI")], abs=1e-4)
+    control = spread_over(found.averages["MI"], segments)
+    assert row["average_mass"] == pytest.approx(relevance_mass(control, mask), abs=1e-4)
+    np.testing.assert_allclose(
+        row[CELLS].to_numpy(float), lead_segment_shares(heatmap / heatmap.sum(), segments).ravel(), atol=1e-5
+    )
+
+
+def test_the_average_is_that_of_all_records(found, data, predictor):
+    """An average over the diagnosis's own records would be the heatmap itself, and hide that it is everybody's."""
+    shares = []
+    for signal_mv in data.signals(data.ids(FOLDS)):
+        heatmap = predictor.attend(signal_mv[None]).heatmap("combined", 0, "CD").astype(float)
+        shares.append(lead_segment_shares(heatmap / heatmap.sum(), wave_segments(signal_mv)))
+    np.testing.assert_allclose(found.averages["CD"], np.mean(shares, axis=0), atol=1e-4)
+
+
+def test_a_run_that_is_stopped_goes_on_to_the_same_end(found, data, table, predictor, tmp_path, monkeypatch):
+    """Attributions of a fold take an hour; a run that begins anew after Ctrl-C would never be finished."""
+    monkeypatch.setattr(module, "STEP", 4)
+    asked = []
+
+    def stop(what: str, done: int, total: int) -> None:
+        asked.append((what, done))
+        if what == "scoring" and done >= 8:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "plus.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop)
+    assert not out.exists()
+    attributed = []
+    monkeypatch.setattr(module, "attribute", lambda *given: attributed.append(given) or attribute(*given))
+    again = score_cohort(predictor, data, FOLDS, "attention", table, out)
+    pd.testing.assert_frame_equal(again.rows, found.rows, atol=1e-5)
+    assert sum(len(given[1]) for given in attributed) == len(found.rows) - 8  # not once more what was done
+    assert [path.name for path in tmp_path.iterdir()] == ["plus.parquet"]
+    pd.testing.assert_frame_equal(read_agreement(out).rows, again.rows)
+
+
+attribute = module.attribute
+
+
+def test_the_steps_of_another_run_are_not_gone_on_with(data, table, predictor, tmp_path):
+    """Rows of two methods in one file would be told as one."""
+    out = tmp_path / "plus.parquet"
+    folder = tmp_path / "plus.parquet.steps"
+    folder.mkdir()
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(BadChoice, match="holds the steps of another run; delete it, or give another --out"):
+        score_cohort(predictor, data, FOLDS, "attention", table, out)
+
+
+def test_what_cannot_be_scored_is_refused(data, table, predictor, tmp_path):
+    with pytest.raises(BadChoice, match="there is no method 'atention'; choose one of"):
+        score_cohort(predictor, data, FOLDS, "atention", table, tmp_path / "a.parquet")
+    with pytest.raises(BadChoice, match="no record of fold 1 has a diagnosis that imle_net_plus tells"):
+        score_cohort(predictor, data, [1], "attention", {"NORM": table["NORM"]}, tmp_path / "a.parquet")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadChoice, match="cannot be written"):
+        score_cohort(predictor, data, FOLDS, "attention", table, tmp_path / "file" / "a.parquet")
+
+
+def test_records_of_a_diagnosis_are_drawn_alike_every_time(data, table):
+    """The first so many would be the oldest recordings."""
+    ids, labels = data.ids(range(1, 11)), ("CD", "HYP", "MI", "NORM", "STTC")
+    one, other = (diagnoses(data, ids, labels, table, 3, seed=1) for _ in range(2))
+    pd.testing.assert_frame_equal(one, other)
+    assert one["code"].value_counts().max() == 3
+    assert not one.equals(diagnoses(data, ids, labels, table, 3, seed=2))
+
+
+def test_a_model_that_tells_the_code_itself_is_asked_for_it(data, table):
+    """The infarction model has a heatmap for IMI; that for MI is another model's."""
+    cases = diagnoses(data, data.ids(range(1, 11)), ("ASMI", "IMI", "NORM"), table, None, 0)
+    assert set(cases["code"]) == {"ASMI", "IMI"} and (cases["code"] == cases["label"]).all()
+
+
+def test_a_record_with_a_flat_lead_has_no_segments():
+    """Such a record is refused as an ECG; the cohort's run must not end with it."""
+    assert (wave_segments(np.zeros((12, 1000), np.float32)) == -1).all()
+
+
+def test_scores_have_names_of_columns(found):
+    assert {*SCORE_NAMES, *(f"average_{name}" for name in SCORE_NAMES), *CELLS, "overlap"} <= set(found.rows)
+    assert found.about["method"] == "attention" and set(found.surest) == set(found.averages)
