@@ -16,7 +16,7 @@ from imle.explain.summary import summary
 from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
 from imle.figures.page import explanation_page
-from imle.figures.sheet import TRACE_COLOURS, sheet_figure
+from imle.figures.sheet import TRACE_COLOURS, Outline, outline_frames, sheet_figure
 from imle.figures.sheet_png import save_png
 from imle.figures.theme import DARK, LIGHT, band_colours, trace_colours
 from imle.labels import LABELS
@@ -368,3 +368,18 @@ def test_simulated_records_are_called_simulated_and_their_labels_planted():
     assert "Simulated ECG, not a patient." in own
     assert r"\u2713 planted" in own
     assert "cardiologists" not in own
+
+
+def test_an_outline_frames_its_samples_in_their_leads_alone():
+    """A frame in a neighbour's row, or shifted by a column's start, would send the eye to the wrong wave."""
+    mask = np.zeros((12, 1000), bool)
+    mask[LEADS.index("aVF"), 300:340] = True  # of which 3x4 shows 2.5 to 5 s
+    mask[LEADS.index("aVF"), 100:120] = True  # not shown in 3x4
+    sheet = Sheet("3x4")
+    frame = outline_frames(sheet, mask, LIGHT)
+    row = next(panel.row for panel in sheet.panels if panel.lead == "aVF")
+    assert np.isnan(frame.x).sum() == 1
+    assert (np.nanmin(frame.x), np.nanmax(frame.x)) == pytest.approx((sheet.x_mm(3.0), sheet.x_mm(3.4)))
+    assert sheet.row_foot_mm(row) < np.nanmin(frame.y) < np.nanmax(frame.y) < sheet.row_foot_mm(row) + sheet.row_mm
+    named = sheet_figure(ecg_with_pulses(), outline=Outline("where cardiologists look for IMI", mask))
+    assert "framed: where cardiologists look for IMI" in named.layout.annotations[0].text

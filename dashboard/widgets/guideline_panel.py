@@ -22,6 +22,7 @@ from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
 HEAD = ["", "Where cardiologists look", "Criteria", "On these leads", "In these places"]
+OUTLINE = "outline"
 SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
@@ -40,9 +41,25 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         for code, place in found if not place.is_everywhere
     ]  # fmt: skip
     if rows:
-        st.subheader("Guidelines", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader("Guidelines", anchor=False, width="content")
+            _outline_choice([code for code, place in found if not place.is_everywhere])
         figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
         note("Share of the combined attention; in brackets by chance, and of the average record's heatmap.")
+
+
+def outlined_places(subject: Subject):
+    """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is."""
+    code = st.session_state.get(OUTLINE)
+    if code is None or code not in {one.code for one in subject.statements or ()}:
+        return None
+    from imle.figures.sheet import Outline
+
+    try:
+        place = agreement_state.table()[code]
+    except Refusal:
+        return None
+    return Outline(f"where cardiologists look for {code}", place.mask(segment_of_samples(subject.measure())))
 
 
 def expected_leads(subject: Subject, label: str | None) -> set[str]:
@@ -55,6 +72,14 @@ def expected_leads(subject: Subject, label: str | None) -> set[str]:
     return {
         lead for place in own if not place.is_everywhere and label in (None, place.superclass) for lead in place.leads
     }
+
+
+def _outline_choice(codes: list[str]) -> None:
+    """Which diagnosis's places to frame on the sheet; the sheet, drawn before, reads it from the session."""
+    if st.session_state.get(OUTLINE) not in codes:
+        st.session_state.pop(OUTLINE, None)
+    st.markdown(":gray[Frame on the sheet]", width="content")
+    st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
 
 
 def _likeness(explanation: Explanation, segments: np.ndarray) -> None:

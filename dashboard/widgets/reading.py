@@ -9,7 +9,7 @@ from dashboard.subject import Subject
 from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
 from dashboard.widgets.frame import refuse
-from dashboard.widgets.guideline_panel import expected_leads, guideline_panel
+from dashboard.widgets.guideline_panel import expected_leads, guideline_panel, outlined_places
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
@@ -29,7 +29,7 @@ def reading(subject: Subject, view: View, report_place) -> None:
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:
         with picture:
-            sheet(ecg, explanation, view)
+            sheet(ecg, explanation, view, outlined_places(subject) if view.revealed else None)
     measured = subject.measure()
     if view.layout == MEDIAN:
         with picture:

@@ -12,8 +12,8 @@ from imle.explain import Explanation
 from imle.measure import Measurements
 
 
-def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
-    """Draw the sheet; without an explanation, the ECG alone."""
+def sheet(ecg: Ecg, explanation: Explanation | None, view: View, outline=None) -> None:
+    """Draw the sheet, with the places of `outline` (figures.sheet.Outline) framed; without an explanation, the ECG alone."""
     from imle.figures.geometry import sheet_text
     from imle.figures.sheet import CONFIG, sheet_figure
 
@@ -27,6 +27,7 @@ def sheet(ecg: Ecg, explanation: Explanation | None, view: View) -> None:
         dark=state.dark(),
         speed_mm_s=view.speed_mm_s,
         gain_mm_mv=view.gain_mm_mv,
+        outline=outline,
     )
     _chart(figure, f"sheet_{view.layout}", sheet_text(ecg, view.layout, view.speed_mm_s, view.gain_mm_mv), CONFIG)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -50,6 +51,7 @@ WIDEST_COLOURED_PX = 2.6
 BAND_COLOURS = 48
 BAND_GAP_PX = 3
 
+OUTLINE_INSET_MM = 1.5
 MORE = "drag sideways for the rest"
 
 # Keeps a lead's name readable where a wave runs through it, without hiding the wave.
@@ -62,6 +64,14 @@ CONFIG = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Places to frame: what they are called under the sheet, and (12, 1000) bool at 100 Hz where they are."""
+
+    title: str
+    mask: np.ndarray
+
+
 def sheet_figure(
     ecg: Ecg,
     heatmap: np.ndarray | None = None,
@@ -72,17 +82,19 @@ def sheet_figure(
     dark: bool = False,
     speed_mm_s: float = 25,
     gain_mm_mv: float = 10,
+    outline: Outline | None = None,
 ) -> go.Figure:
     """The first ten seconds of `ecg`, at its own sampling rate, with a heatmap (12, 1000) at 100 Hz over it.
 
     The heatmap is shown as its share of its maximum over all leads: `overlay` is `band` (colour behind the trace),
     `trace` (the trace itself coloured) or `off`; `opacity` in 0..1 says how strongly. `level_title` names it in the
     legend. Attention is one such heatmap, the attribution of a label another; a signed one comes as its positive part,
-    since the scale begins at 0. Figure coordinates are millimetres of paper, 1 mm across locked to 1 mm up; a sheet
-    wider than ten seconds at 25 mm/s begins at its left end and is dragged. `layout.meta` tells a page where the rows
-    stand (`row_feet_mm`, `row_mm`), from where to where time runs (`time_mm`), and the width over the height at which
-    the view fills its box (`across`). BadChoice for an unknown layout or overlay, a speed or gain that is not
-    positive, an opacity outside 0..1, or a heatmap of another shape.
+    since the scale begins at 0. `outline` is framed and named under the sheet. Figure coordinates are millimetres
+    of paper, 1 mm across locked to 1 mm up; a sheet wider than ten seconds at 25 mm/s begins at its left end and is
+    dragged. `layout.meta` tells a page where the rows stand (`row_feet_mm`, `row_mm`), from where to where time
+    runs (`time_mm`), and the width over the height at which the view fills its box (`across`). BadChoice for an
+    unknown layout or overlay, a speed or gain that is not positive, an opacity outside 0..1, or a heatmap of
+    another shape.
     """
     if overlay not in OVERLAYS:
         raise BadChoice(f"there is no overlay {overlay!r}; choose one of {', '.join(OVERLAYS)}")
@@ -99,12 +111,15 @@ def sheet_figure(
     else:
         colours = band_colours(theme, BAND_COLOURS, opacity)
         lines = plain_lines(sheet, signal_mv, ecg.fs_hz, theme)
-    layout_of_figure = sheet_layout(sheet, ecg, theme, with_legend=share is not None)
+    layout_of_figure = sheet_layout(
+        sheet, ecg, theme, share is not None, [f"framed: {outline.title}"] if outline else []
+    )
     if share is not None:
         layout_of_figure["coloraxis"] = legend(level_title, colorscale(colours, steps=overlay == "trace"), theme)
     attention = hover_layer(sheet, ecg, share, level_title, seen=share is not None and overlay == "band")
     # One call with everything: Plotly takes three times as long to update a figure as to make it.
-    return go.Figure([attention, *lines, *furniture(sheet, theme)], layout_of_figure)
+    frames = [outline_frames(sheet, outline.mask, theme)] if outline else []
+    return go.Figure([attention, *lines, *frames, *furniture(sheet, theme)], layout_of_figure)
 
 
 def check_heatmap(heatmap: np.ndarray | None) -> None:
@@ -204,6 +219,24 @@ def coloured_samples(
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 
+def outline_frames(sheet: Sheet, mask: np.ndarray, theme: Theme) -> go.Scatter:
+    """A frame in each panel round every run of samples that the (12, 1000) bool mask names."""
+    x_mm, y_mm = [], []
+    for panel in sheet.panels:
+        samples = sheet.samples(panel, MODEL_SAMPLES)
+        edges = np.flatnonzero(np.diff(mask[LEADS.index(panel.lead), samples].astype(np.int8), prepend=0, append=0))
+        low_mm = sheet.row_foot_mm(panel.row) + OUTLINE_INSET_MM
+        high_mm = low_mm + sheet.row_mm - 2 * OUTLINE_INSET_MM
+        for start, stop in (edges + samples.start).reshape(-1, 2) / MODEL_FS_HZ:
+            left_mm, right_mm = float(sheet.x_mm(start)), float(sheet.x_mm(stop))
+            x_mm += [left_mm, right_mm, right_mm, left_mm, left_mm, np.nan]
+            y_mm += [low_mm, low_mm, high_mm, high_mm, low_mm, np.nan]
+    return go.Scatter(
+        x=np.array(x_mm, np.float32), y=np.array(y_mm, np.float32), mode="lines", name="outline", hoverinfo="skip",
+        line={"color": theme.caliper, "width": 1},
+    )  # fmt: skip
+
+
 def furniture(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
     """Calibration pulses, strokes between columns, and lead names; a strip longer than the view is named again."""
     pulse_x, pulse_y = sheet.calibration()
@@ -238,8 +271,8 @@ def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: The
     )
 
 
-def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool) -> dict:
-    """The paper, what stands under it, and what a page must know of it."""
+def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool, more: Sequence[str]) -> dict:
+    """The paper, what stands under it (the scale and `more`), and what a page must know of it."""
     layout = paper_layout(sheet, theme, with_legend)
     layout["xaxis"] |= {
         "range": [0, sheet.view_mm],
@@ -248,7 +281,7 @@ def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool) -> dic
         "constraintoward": "left",
     }
     layout["yaxis"] |= {"minallowed": 0, "maxallowed": sheet.height_mm}
-    parts = sheet.scale_parts(ecg) + ([MORE] if sheet.view_mm < sheet.width_mm else [])
+    parts = [*sheet.scale_parts(ecg), *more, *([MORE] if sheet.view_mm < sheet.width_mm else [])]
     text = in_lines(parts, FOOT_CHARACTERS_WITH_LEGEND if with_legend else FOOT_CHARACTERS)
     layout["annotations"] = [foot_note(text, theme)]
     layout["uirevision"] = f"{ecg.id} {sheet.layout} {sheet.speed_mm_s:g} {sheet.gain_mm_mv:g}"
