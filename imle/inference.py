@@ -55,25 +55,28 @@ class Network:
 class Predictor:
     """A model ready to answer. Thread-safe.
 
-    name, labels, thresholds (a probability a label), fs_hz (of the signals it takes), engine (as named to the user),
-    attended_labels (those with attention of their own; none where all share one), card (all else that is known of it).
+    folder (that it was loaded from), name, labels, thresholds (a probability a label), fs_hz (of the signals it takes),
+    engine (as named to the user), has_attention, attended_labels (those with attention of their own; none where all
+    share one), card (all else that is known of it).
     """
 
     fs_hz = 100
 
-    def __init__(self, name: str, card: Card, engine: str, network: Network):
-        self.name = name
+    def __init__(self, folder: Path, card: Card, engine: str, network: Network):
+        self.folder = folder
+        self.name = folder.name
         self.card = card
         self.engine = engine
         self.labels = card.labels
         self.thresholds = {label: card.thresholds.get(label, 0.5) for label in card.labels}
+        self.has_attention = "channel" in network.outputs
         self.attended_labels = self.labels if network.outputs.get("channel") == AXES_BY_LABEL else ()
         self._forward = network.forward
         self._lock = threading.Lock()
 
     def run(self, signals_mv: np.ndarray) -> Prediction:
         """Probabilities and attention of (n, 12, 1000) mV at 100 Hz in one pass. InvalidEcg for another shape or NaN."""
-        signals = self.card.scale.standardise(_checked(signals_mv))
+        signals = self.card.scale.standardise(checked_signals(signals_mv))
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -116,7 +119,7 @@ def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
     card = read_card(folder)
     engine = engine or default_engine()
     network = _keras_network(folder) if engine == "keras" else _openvino_network(folder, engine)
-    return Predictor(folder.name, card, ENGINES[engine], network)
+    return Predictor(folder, card, ENGINES[engine], network)
 
 
 def model_folder(name_or_path) -> Path:
@@ -190,7 +193,8 @@ def _keras_network(folder: Path) -> Network:
     return Network(forward, {key: len(output.shape) for key, output in model.output.items()})
 
 
-def _checked(signals_mv: np.ndarray) -> np.ndarray:
+def checked_signals(signals_mv: np.ndarray) -> np.ndarray:
+    """(n, 12, 1000) float32 mV. InvalidEcg for another shape, for no record, and for NaN."""
     signals_mv = np.asarray(signals_mv, np.float32)
     if signals_mv.ndim != 3 or signals_mv.shape[1:] != (len(LEADS), MODEL_SAMPLES) or not len(signals_mv):
         raise InvalidEcg(

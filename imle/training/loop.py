@@ -17,6 +17,7 @@ from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc, macro_auc
 from imle.model_folder import Card, read_card, replacing, save_model, write_atomically, write_card
+from imle.models.precision import under_policy
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
 from imle.scale import Scale
@@ -268,7 +269,7 @@ class _Run:
             labels=self.task.labels,
             task=self.task.name,
         )
-        exact = _under_policy("float32", lambda: models.build(self.network, **self._build_options()))
+        exact = under_policy("float32", lambda: models.build(self.network, **self._build_options()))
         exact.set_weights(self.model.get_weights())
         save_model(self.out, exact, self.best_card)
 
@@ -300,7 +301,7 @@ def compiled_trainer(
 
     Without `loss` it is binary cross-entropy, which the superclasses take.
     """
-    model = _under_policy(policy, lambda: models.build(network, **options))
+    model = under_policy(policy, lambda: models.build(network, **options))
     trainer = keras.Model(model.input, model.output["logits"])
     optimiser = keras.optimizers.AdamW(
         recipe.learning_rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
@@ -308,16 +309,6 @@ def compiled_trainer(
     trainer.compile(optimiser, loss or keras.losses.BinaryCrossentropy(from_logits=True))
     optimiser.build(trainer.trainable_variables)
     return model, trainer
-
-
-def _under_policy(policy: str, build: Callable):
-    """What `build` makes while `policy` is Keras's global dtype policy, which is put back after."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        return build()
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _commit() -> str:
