@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from dashboard.answers import Answers, answers_for
@@ -20,6 +21,8 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
+from imle.explain.agreement import relevance
+from imle.explain.attribution import attribute
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
@@ -99,6 +102,13 @@ def explanation(record: int) -> Explanation:
     return _explanation(record, key)
 
 
+def attribution(record: int, label: str, method: str) -> np.ndarray:
+    """(12, 1000): what speaks for `label` in the record by `method`, as a heatmap. Raises as `explanation` does."""
+    folder = chosen_model_folder()
+    key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
+    return _attribution(record, label, method, key)
+
+
 def ecg_for_the_eye(record: int) -> Ecg:
     """The record at 500 Hz where there is one that can be read, else at 100 Hz. UnreadableEcg where neither can."""
     return _ecg_for_the_eye(record, _cohort_key())
@@ -125,6 +135,12 @@ def upload_measurements(ecg: Ecg) -> Measurements:
 def upload_explanation(ecg: Ecg) -> Explanation:
     """The model's opinion of an uploaded ECG; kept in the session alone. Raises as `explanation` does."""
     return _once(ecg, "explained", lambda: explain(predictor(), ecg))
+
+
+def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
+    """What speaks for `label` in an uploaded ECG by `method`, as a heatmap; kept in the session alone."""
+    what = f"attributed {label} {method} {model_name()}"
+    return _once(ecg, what, lambda: _relevance(ecg, label, method))
 
 
 def filters() -> Filters:
@@ -210,6 +226,15 @@ def _predictor(folder: str, engine: str, changed: float) -> Predictor:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _explanation(record: int, key: tuple) -> Explanation:
     return explain(predictor(), cohort().data.record(record))
+
+
+@st.cache_data(max_entries=64, show_spinner="Attributing the answer to the ECG")
+def _attribution(record: int, label: str, method: str, key: tuple) -> np.ndarray:
+    return _relevance(cohort().data.record(record), label, method)
+
+
+def _relevance(ecg: Ecg, label: str, method: str) -> np.ndarray:
+    return relevance(attribute(predictor(), ecg.for_model(), label, method)).astype(np.float32)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

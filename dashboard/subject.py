@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import isnan
 
+import numpy as np
+
 from dashboard import state
 from dashboard.cohort import Cohort
 from imle.ecg import Ecg
@@ -29,14 +31,16 @@ class Statement:
 class Subject:
     """What a page gives to be read.
 
-    ecg: for the eye; None where it could not be read. measure, explain: what to call for its measurements and for the
-    model's opinion, when they are wanted. statements, report: what cardiologists wrote; None where it came without.
-    validated: whether one confirmed it. patient: what is known of sex and age.
+    ecg: for the eye; None where it could not be read. measure, explain, attribute: what to call for its
+    measurements, for the model's opinion, and for the heatmap (12, 1000) of a label by a method, when they are
+    wanted. statements, report: what cardiologists wrote; None where it came without. validated: whether one
+    confirmed it. patient: what is known of sex and age.
     """
 
     ecg: Ecg | None
     measure: Callable[[], Measurements]
     explain: Callable[[], Explanation]
+    attribute: Callable[[str, str], np.ndarray]
     simulated: bool = False
     statements: tuple[Statement, ...] | None = None
     report: str | None = None
@@ -52,6 +56,7 @@ def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:
         ecg=ecg,
         measure=partial(state.measurements, record),
         explain=partial(state.explanation, record),
+        attribute=partial(state.attribution, record),
         simulated=cohort.data.simulated,
         statements=tuple(Statement(code, described.get(code, ""), row["scp_codes"][code]) for code in row["codes"]),
         report=row["report"] if isinstance(row["report"], str) else None,
@@ -65,5 +70,9 @@ def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:
 def subject_of_upload(ecg: Ecg) -> Subject:
     """An uploaded ECG; what is computed of it stays in this session."""
     return Subject(
-        ecg, partial(state.upload_measurements, ecg), partial(state.upload_explanation, ecg), is_simulated(ecg)
+        ecg,
+        partial(state.upload_measurements, ecg),
+        partial(state.upload_explanation, ecg),
+        partial(state.upload_attribution, ecg),
+        is_simulated(ecg),
     )

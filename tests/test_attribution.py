@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import types
 
 import keras
 import numpy as np
@@ -100,9 +99,7 @@ def test_of_a_linear_model_occlusion_is_what_the_hidden_samples_added(linear_mod
 def test_of_a_linear_model_a_hidden_wave_is_lost_in_all_beats(linear_model, signals_mv, monkeypatch):
     """Beats hidden one at a time leave the diagnosis in the others; samples of no known segment are not explained."""
     kinds = np.tile(np.repeat([0, 2, -1, 4], 25), 10).astype(np.int8)
-    fake = types.ModuleType("imle.explain.segments")
-    fake.segment_of_samples = lambda measurements: kinds
-    monkeypatch.setitem(sys.modules, "imle.explain.segments", fake)
+    monkeypatch.setattr("imle.explain.occlusion.segments_of_signal", lambda signal_mv: kinds)
     predictor, slopes = linear_model
     found = attribute(predictor, signals_mv[1], "CD", "occlusion_waves")
     assert (found[:, kinds == -1] == 0).all()

@@ -13,7 +13,8 @@ from imle.explain import score_cohort as module
 from imle.explain.agreement import lead_segment_shares, relevance_mass, spread_over
 from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, read_agreement
 from imle.explain.guidelines import read_guidelines
-from imle.explain.score_cohort import diagnoses, score_cohort, wave_segments
+from imle.explain.score_cohort import diagnoses, score_cohort
+from imle.measure.segments import segments_of_signal
 
 FOLDS = (1, 2, 3)
 
@@ -58,7 +59,7 @@ def test_a_row_is_what_one_record_gives_by_hand(found, data, table, predictor):
     signal_mv = data.signals([row["ecg_id"]])
     answer = predictor.run(signal_mv)
     heatmap = answer.attention.heatmap("combined", 0, "MI").astype(float)
-    segments = wave_segments(signal_mv[0])
+    segments = segments_of_signal(signal_mv[0])
     mask = table["IMI"].mask(segments)
     assert row["mass"] == pytest.approx(relevance_mass(heatmap / heatmap.sum(), mask), abs=1e-5)
     assert row["lead_mass"] == pytest.approx(answer.attention.of("MI").channel[0][[1, 2, 5]].sum(), abs=5e-3)
@@ -76,7 +77,7 @@ def test_the_average_is_that_of_all_records(found, data, predictor):
     shares = []
     for signal_mv in data.signals(data.ids(FOLDS)):
         heatmap = predictor.attend(signal_mv[None]).heatmap("combined", 0, "CD").astype(float)
-        shares.append(lead_segment_shares(heatmap / heatmap.sum(), wave_segments(signal_mv)))
+        shares.append(lead_segment_shares(heatmap / heatmap.sum(), segments_of_signal(signal_mv)))
     np.testing.assert_allclose(found.averages["CD"], np.mean(shares, axis=0), atol=1e-4)
 
 
@@ -143,7 +144,7 @@ def test_a_model_that_tells_the_code_itself_is_asked_for_it(data, table):
 
 def test_a_record_with_a_flat_lead_has_no_segments():
     """Such a record is refused as an ECG; the cohort's run must not end with it."""
-    assert (wave_segments(np.zeros((12, 1000), np.float32)) == -1).all()
+    assert (segments_of_signal(np.zeros((12, 1000), np.float32)) == -1).all()
 
 
 def test_scores_have_names_of_columns(found):

@@ -49,6 +49,11 @@ def gain(value: float, low: float, high: float) -> str:
     return f"<b>{_signed(value)}</b> <i>{_signed(low)} to {_signed(high)}</i>"
 
 
+def gain_alone(value: float) -> str:
+    """A difference with its sign."""
+    return f"<b>{_signed(value)}</b>"
+
+
 def model_title(series: Series, dark: bool) -> str:
     """A sample of the model's line, its title, and how far an unfinished one came."""
     mark = f" <i>{escape(series.unfinished)}</i>" if series.unfinished else ""

@@ -10,10 +10,12 @@ from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
 from dashboard.widgets.frame import refuse
 from dashboard.widgets.guideline_panel import expected_leads, guideline_panel, outlined_places
+from dashboard.widgets.heat import Heat, disagreement, heat_of
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
-from dashboard.widgets.view_controls import MEDIAN, View
+from dashboard.widgets.view_controls import MEDIAN, View, other_control
+from dashboard.widgets.what_if import what_if
 from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain import Explanation
@@ -25,11 +27,12 @@ def reading(subject: Subject, view: View, report_place) -> None:
     """Draw it all; `report_place` is the container on the page's first line that the report menu goes into."""
     ecg = _filtered(subject.ecg, view)
     explanation = _explanation(subject, view.label) if view.revealed else None
+    heat = _heat(subject, explanation, view.level, view.label) if explanation else None
     picture = st.container(key="picture")
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:
         with picture:
-            sheet(ecg, explanation, view, outlined_places(subject) if view.revealed else None)
+            sheet(ecg, heat, view, outlined_places(subject) if view.revealed else None)
     measured = subject.measure()
     if view.layout == MEDIAN:
         with picture:
@@ -38,7 +41,7 @@ def reading(subject: Subject, view: View, report_place) -> None:
                     f"there is no median beat of this record ({measured.values['heart_rate'].reason}); choose a sheet"
                 )
             else:
-                median_beats(measured, explanation, view)
+                median_beats(measured, heat, view)
     with line:
         measurements_line(measured)
         if view.layout != MEDIAN:
@@ -46,12 +49,13 @@ def reading(subject: Subject, view: View, report_place) -> None:
     with report_place:
         report_menu(subject, ecg, explanation, measured, view)
     if view.revealed:
-        _opinions(subject, explanation, measured)
+        _opinions(subject, explanation, measured, view)
 
 
-def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements) -> None:
+def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements, view: View) -> None:
     if explanation:
         in_words(explanation)
+        _other(subject, explanation, measured, view)
     with st.container(key="opinions"):
         said, answered, looked = st.columns(3, gap="large")
     with said:
@@ -62,6 +66,30 @@ def _opinions(subject: Subject, explanation: Explanation | None, measured: Measu
         with looked:
             opinions.lead_importance(explanation, expected_leads(subject, explanation.label))
         guideline_panel(subject, explanation, measured)
+        what_if(subject, explanation, measured)
+
+
+def _other(subject: Subject, explanation: Explanation, measured: Measurements, view: View) -> None:
+    """A second sheet with another heatmap, where one is chosen; and a warning where heatmaps contradict each other."""
+    shown = [name for name in (view.level, view.other) if name]
+    disagreement(subject, explanation, measured, shown, view.label)
+    other_control()
+    heat = _heat(subject, explanation, view.other, view.label) if view.other else None
+    if not heat:
+        return
+    if view.layout != MEDIAN:
+        sheet(subject.ecg, heat, view, outlined_places(subject), key="sheet_other")
+    elif measured.median_beat is not None:
+        median_beats(measured, heat, view, key="sheet_other")
+
+
+def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:
+    """The heatmap asked for; where it cannot be made, a sentence and none."""
+    try:
+        return heat_of(subject, explanation, name, label)
+    except Refusal as error:
+        refuse(error)
+        return None
 
 
 def _filtered(ecg: Ecg, view: View) -> Ecg:

@@ -10,6 +10,7 @@ from dashboard import state
 from dashboard.subject import Subject
 from dashboard.widgets.frame import note
 from dashboard.widgets.view_controls import MEDIAN, View
+from imle.attention import LEVELS
 from imle.ecg import Ecg
 from imle.explain import Explanation
 from imle.measure import Measurements
@@ -42,7 +43,7 @@ def _reading(subject: Subject, ecg: Ecg, explanation: Explanation | None, measur
         ecg=ecg,
         explanation=explanation,
         measurements=measured,
-        level=view.level,
+        level=view.level if view.level in LEVELS else "combined",
         layout="3x4+II" if view.layout == MEDIAN else view.layout,
         speed_mm_s=view.speed_mm_s,
         gain_mm_mv=view.gain_mm_mv,

@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard import state
 from imle.attention import LEVELS
+from imle.explain.attribution import METHODS
 from imle.figures.levels import LEVEL_MEANINGS
 from imle.filters import DISPLAY_FILTERS
 from imle.labels import LABELS
@@ -19,18 +20,35 @@ SPEEDS_MM_S = {"25": "25 mm/s", "12.5": "12.5 mm/s", "50": "50 mm/s"}
 GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
 OVERLAYS = {"band": "Band", "trace": "Trace", "off": "Hidden"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
+# What a label's logit is attributed to, beside the model's own attention.
+ATTRIBUTIONS = {name: method.title for name, method in METHODS.items() if name != "attention"}
+HEATMAPS = ATTENTION | ATTRIBUTIONS
+NO_OTHER = "none"
+OTHERS = {NO_OTHER: "No other heatmap", **HEATMAPS}
 OPACITIES = {str(percent): f"{percent} %" for percent in (90, 100, 75, 60, 45, 30, 15)}
 LEADING = "leading"
 WHOSE = {LEADING: "to leading", **{label: f"to {label}" for label in LABELS}}
 MENUS = {
-    "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": ATTENTION,
-    "label": WHOSE, "opacity": OPACITIES,
+    "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": HEATMAPS,
+    "label": WHOSE, "opacity": OPACITIES, "other": OTHERS,
 }  # fmt: skip
-OF_THE_OVERLAY = ("overlay", "level", "opacity")
+OF_THE_OVERLAY = ("overlay", "level", "opacity", "other")
+# What a key goes on through: no attribution, which takes longer than a key should.
+CYCLES = {"layout": LAYOUTS, "overlay": OVERLAYS, "level": ATTENTION}
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
-LEVEL_HELP = "  \n".join(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS)
-LABEL_HELP = "This model looks for each label apart. The leading label is the one furthest above its threshold."
+LEVEL_HELP = "  \n".join(
+    [
+        "The model's own attention:",
+        *(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS),
+        "What speaks for the label, computed:",
+        *(f"**{METHODS[name].title}**: {METHODS[name].description}" for name in ATTRIBUTIONS),
+    ]
+)
+LABEL_HELP = (
+    "Whose heatmap: an attribution is always one label's, attention only where the model looks for each label apart. The "
+    "leading label is the one furthest above its threshold."
+)
 OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself coloured  \n**off**: the ECG alone"
 
 
@@ -38,7 +56,8 @@ OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself
 class View:
     """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen.
 
-    label: whose attention is shown, where each label has its own; None for that of the leading label.
+    level, other: keys of HEATMAPS, the second of a sheet below or None. label: whose heatmap is shown, where each label
+    has its own; None for that of the leading label.
     """
 
     revealed: bool
@@ -50,6 +69,7 @@ class View:
     level: str
     label: str | None
     opacity: float
+    other: str | None = None
 
 
 def view_controls() -> View:
@@ -68,9 +88,9 @@ def view_controls() -> View:
         )  # fmt: skip
         if revealed:
             _menu("Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu("Attention level", "level", 110, LEVEL_HELP)
-            if state.attended_labels():
-                _menu("Attention to", "label", 104, LABEL_HELP)
+            _menu("Heatmap", "level", 126, LEVEL_HELP)
+            if state.attended_labels() or {chosen["level"], chosen["other"]} & set(ATTRIBUTIONS):
+                _menu("Heatmap of", "label", 104, LABEL_HELP)
             _menu("Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
     _shortcuts(revealed)
     _remember(chosen)
@@ -84,7 +104,13 @@ def view_controls() -> View:
         level=chosen["level"],
         label=None if chosen["label"] == LEADING else chosen["label"],
         opacity=int(chosen["opacity"]) / 100,
+        other=None if chosen["other"] == NO_OTHER else chosen["other"],
     )
+
+
+def other_control() -> None:
+    """The choice of a second heatmap, drawn where its sheet begins; the view of the next run has it."""
+    _menu("Another heatmap below", "other", 190, "A second sheet with another heatmap of the same label.")
 
 
 def is_revealed() -> bool:
@@ -167,5 +193,5 @@ def _shortcuts(revealed: bool) -> None:
 
 
 def _go_on(name: str) -> None:
-    options = list(MENUS[name])
-    st.session_state[name] = options[(options.index(st.session_state[name]) + 1) % len(options)]
+    options, now = list(CYCLES[name]), st.session_state[name]
+    st.session_state[name] = options[(options.index(now) + 1) % len(options) if now in options else 0]

@@ -46,6 +46,11 @@ class Explanation:
         return self.attention.heatmap(level, 0, self.label)
 
     @property
+    def leading(self) -> str:
+        """The label that is furthest above its threshold."""
+        return _foremost(self.probabilities, self.thresholds)
+
+    @property
     def lead_importance(self) -> dict[str, float]:
         """Channel attention by lead; sums to 1."""
         return dict(zip(LEADS, self.attention.of(self.label).channel[0].tolist(), strict=True))

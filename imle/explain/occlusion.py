@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg
+from imle.ecg import MODEL_SAMPLES
 from imle.inference import Predictor
 from imle.leads import LEADS
+from imle.measure.segments import segments_of_signal
 
 # Half a second, the window by which IMLE-Net reads a lead: longer than a QRS complex with its T wave's onset, shorter
 # than a beat.
@@ -26,16 +27,9 @@ def occlusion_waves(predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.
     """What logit k loses when one lead's P, PQ, QRS, ST, T or TP is hidden, in all beats of the record at once.
 
     Samples whose wave segment is not known have 0, hence all of them where the record has no beats to measure.
-    InvalidEcg where a record cannot be measured at all, such as one with a flat lead.
     """
-    from imle.explain.segments import segment_of_samples
-    from imle.measure import measure
-
-    def one(signal_mv: np.ndarray) -> np.ndarray:
-        masks = _lead_by_lead(segment_of_samples(measure(Ecg(signal_mv, MODEL_FS_HZ))))
-        return hidden_in_turn(predictor, signal_mv, masks, k)
-
-    return np.stack([one(signal_mv) for signal_mv in signals_mv])
+    masks = [_lead_by_lead(segments_of_signal(signal_mv)) for signal_mv in signals_mv]
+    return np.stack([hidden_in_turn(predictor, *one, k) for one in zip(signals_mv, masks, strict=True)])
 
 
 def hidden_in_turn(predictor: Predictor, signal_mv: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg, InvalidEcg
 from imle.errors import BadChoice
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
 from imle.explain.attribution import METHODS, attribute
@@ -24,8 +23,7 @@ from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, wri
 from imle.explain.guidelines import Guideline
 from imle.inference import Predictor
 from imle.leads import LEADS
-from imle.measure import measure
-from imle.measure.segments import UNKNOWN, segment_of_samples
+from imle.measure.segments import segments_of_signal
 from imle.model_folder import model_digest, replacing, write_atomically
 from imle.ptbxl import PtbXl
 
@@ -160,16 +158,8 @@ class _Cohort:
         heatmaps = relevance(attribute(self.predictor, signals_mv, label, self.method))
         for ecg_id, signal in zip(ids, signals_mv, strict=True):
             if ecg_id not in self._segments:  # a record has several labels, and finding its waves takes longest
-                self._segments[ecg_id] = wave_segments(signal)
+                self._segments[ecg_id] = segments_of_signal(signal)
         return [(heatmap, self._segments[ecg_id]) for heatmap, ecg_id in zip(heatmaps, ids, strict=True)]
-
-
-def wave_segments(signal_mv: np.ndarray) -> np.ndarray:
-    """(12, 1000) mV at 100 Hz -> (1000,) int8, as `segment_of_samples`; UNKNOWN throughout for a signal that is no ECG."""
-    try:
-        return segment_of_samples(measure(Ecg(signal_mv, MODEL_FS_HZ)))
-    except InvalidEcg:  # a flat lead, say; the model answers it all the same
-        return np.full(MODEL_SAMPLES, UNKNOWN, np.int8)
 
 
 def _scores(heatmap: np.ndarray, segments: np.ndarray, guideline: Guideline, average: np.ndarray) -> dict[str, float]:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES
-from imle.measure.measurements import Measurements
+from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg, InvalidEcg
+from imle.measure.measurements import Measurements, measure
 
 SEGMENTS = ("P", "PQ", "QRS", "ST", "T", "TP")
 UNKNOWN = -1
@@ -32,6 +32,14 @@ def segment_of_samples(measurements: Measurements) -> np.ndarray:
         for name, (first, last) in BOUNDS.items():
             _mark(found, name, beat[first], beat[last])
     return found
+
+
+def segments_of_signal(signal_mv: np.ndarray) -> np.ndarray:
+    """The same of (12, 1000) mV at 100 Hz; UNKNOWN throughout where that is no ECG, such as one with a flat lead."""
+    try:
+        return segment_of_samples(measure(Ecg(signal_mv, MODEL_FS_HZ)))
+    except InvalidEcg:
+        return np.full(MODEL_SAMPLES, UNKNOWN, np.int8)
 
 
 def _mark(found: np.ndarray, name: str, start_s: float, stop_s: float) -> None:

@@ -1,0 +1,55 @@
+"""The heatmap that lies over a sheet: the model's attention, or what a method attributes a label's answer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from dashboard.subject import Subject
+from dashboard.widgets.frame import plain
+from imle.attention import LEVELS
+from imle.explain import Explanation
+from imle.explain.agreement import lead_segment_shares, overlap
+from imle.explain.attribution import METHODS
+from imle.figures.levels import level_title
+from imle.measure import Measurements
+from imle.measure.segments import segment_of_samples
+
+# Less of one lying where the other lies, they point at different places.
+DISAGREE_BELOW = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """What it is called, and (12, 1000) at 100 Hz, 0 or more."""
+
+    title: str
+    values: np.ndarray
+
+
+def heat_of(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat:
+    """The heatmap `name`, a level of attention or a method; of `label`, else of the leading one. Refusals as `explain`."""
+    if name in LEVELS:
+        return Heat(level_title(name, explanation.label), explanation.heatmap(name))
+    whose = label or explanation.leading
+    return Heat(f"{METHODS[name].title.lower()} for {whose}", subject.attribute(whose, name))
+
+
+def disagreement(
+    subject: Subject, explanation: Explanation, measured: Measurements, names: list[str], label: str | None
+) -> None:
+    """A warning where attention and an attribution that is shown point at different places."""
+    segments = segment_of_samples(measured)
+    attention = lead_segment_shares(explanation.heatmap("combined").astype(float), segments)
+    for name in names:
+        if name in LEVELS:
+            continue
+        heat = heat_of(subject, explanation, name, label)
+        alike = overlap(lead_segment_shares(heat.values.astype(float), segments), attention)
+        if alike < DISAGREE_BELOW:
+            st.warning(plain(
+                f"Attention and {heat.title} point at different places: {alike:.0%} of one lies where the other lies, "
+                "by lead and wave. Do not take either for the reason of the answer."
+            ))  # fmt: skip

@@ -1,0 +1,49 @@
+"""What if: leads or waves silenced, and what the model answers then."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from dashboard import state
+from dashboard.subject import Subject
+from dashboard.widgets.figure_table import figure_table, gain_alone, row
+from dashboard.widgets.frame import note
+from imle.explain import Explanation
+from imle.explain.occlusion import hide
+from imle.labels import LABEL_TITLES
+from imle.leads import LEADS
+from imle.measure import Measurements
+from imle.measure.segments import SEGMENTS, segment_of_samples
+
+HOW = (
+    "What is silenced becomes a straight line between the samples beside it, a whole lead 0 mV. With leads and waves chosen, "
+    "those waves in those leads."
+)
+
+
+def what_if(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
+    """The choice of leads and waves, and the probabilities before and after."""
+    with st.expander("What if"):
+        leads = st.pills("Silence leads", LEADS, selection_mode="multi", key="silent_leads")
+        waves = st.pills("Silence waves", SEGMENTS, selection_mode="multi", key="silent_waves")
+        if not leads and not waves:
+            note(HOW)
+            return
+        hidden = silenced(leads, waves, segment_of_samples(measured))
+        signal_mv = explanation.ecg.for_model()
+        after = state.predictor().predict(hide(signal_mv[None], hidden[None]))[0]
+        rows = [
+            row(f"{LABEL_TITLES[label]} <i>{label}</i>", f"{before:.2f}", f"<b>{now:.2f}</b>", gain_alone(now - before))
+            for (label, before), now in zip(explanation.probabilities.items(), after.tolist(), strict=True)
+        ]
+        figure_table("Probabilities with parts silenced", ["", "As recorded", "Silenced", "Change"], rows, state.dark())
+        note(HOW)
+
+
+def silenced(leads: list[str], waves: list[str], segments: np.ndarray) -> np.ndarray:
+    """(12, 1000) bool: the samples of these leads (all where none is named) and of these wave segments (likewise)."""
+    of_leads = np.isin(LEADS, leads) if leads else np.ones(len(LEADS), bool)
+    chosen = [SEGMENTS.index(name) for name in waves]
+    of_waves = np.isin(segments, chosen) if waves else np.ones(len(segments), bool)
+    return of_leads[:, None] & of_waves
