@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from scipy.ndimage import gaussian_filter1d
 
 from dashboard.subject import Subject
 from dashboard.widgets.frame import plain
@@ -17,6 +18,9 @@ from imle.figures.levels import level_title
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
+# An attribution differs from sample to sample, and one of them can outshine all others; smoothed so far, standard
+# deviation 20 ms, it shows which wave is meant. Figures are made of it as it is.
+SMOOTH_SAMPLES = 2
 # Less of one lying where the other lies, they point at different places.
 DISAGREE_BELOW = 0.5
 
@@ -34,7 +38,8 @@ def heat_of(subject: Subject, explanation: Explanation, name: str, label: str | 
     if name in LEVELS:
         return Heat(level_title(name, explanation.label), explanation.heatmap(name))
     whose = label or explanation.leading
-    return Heat(f"{METHODS[name].title.lower()} for {whose}", subject.attribute(whose, name))
+    values = gaussian_filter1d(subject.attribute(whose, name), SMOOTH_SAMPLES, axis=1)
+    return Heat(f"{METHODS[name].title.lower()} for {whose}", values)
 
 
 def disagreement(
@@ -46,10 +51,10 @@ def disagreement(
     for name in names:
         if name in LEVELS:
             continue
-        heat = heat_of(subject, explanation, name, label)
-        alike = overlap(lead_segment_shares(heat.values.astype(float), segments), attention)
+        attribution = subject.attribute(label or explanation.leading, name).astype(float)
+        alike = overlap(lead_segment_shares(attribution, segments), attention)
         if alike < DISAGREE_BELOW:
             st.warning(plain(
-                f"Attention and {heat.title} point at different places: {alike:.0%} of one lies where the other lies, "
+                f"Attention and {METHODS[name].title.lower()} point at different places: {alike:.0%} of one lies where the other lies, "
                 "by lead and wave. Do not take either for the reason of the answer."
             ))  # fmt: skip
