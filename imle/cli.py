@@ -111,6 +111,7 @@ def train(
     with refusals():
         from imle.inference import export_openvino
         from imle.ptbxl import PtbXl
+        from imle.tasks import SUPERCLASS
         from imle.tasks import task as task_called
         from imle.training.devices import all_gpus
         from imle.training.loop import recipe_of_run, settings_of_run
@@ -134,6 +135,8 @@ def train(
         changes = {name: value for name, value in named.items() if value is not None} | read_settings(settings or [])
         begun = settings_of_run(out) if resume else {"network": "imle_net", "task": "superclass", "start": None}
         model, task, start = model or begun["network"], task or begun["task"], start or begun["start"]
+        if task != SUPERCLASS.name and not resume:  # the recipes' teachers tell the superclasses
+            changes = {"teacher": ""} | changes
         recipe = changed(recipe_of_run(out) if resume else recipe_for(model), **changes)
         extras = [name for name, wanted in (("wandb", wandb), ("mlflow", mlflow)) if wanted]
         data = open_with_store(PtbXl(data_dir, task_called(task)))

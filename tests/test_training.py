@@ -195,7 +195,9 @@ def test_every_network_has_its_recipe(network):
 
 def test_the_shipped_networks_recipe_stands():
     """What the shipped weights were trained with must not drift when another network's defaults change."""
-    assert recipe_for("imle_net") == Recipe(epochs=9, batch_size=32, learning_rate=2e-3, weight_decay=0.01)
+    assert recipe_for("imle_net") == Recipe(
+        epochs=9, batch_size=32, learning_rate=2e-3, weight_decay=0.01, teacher="imle_net_plus", teacher_share=0.7
+    )
     plus = recipe_for("imle_net_plus")
     assert (plus.epochs, plus.batch_size, plus.learning_rate, plus.weight_decay) == (18, 64, 3e-3, 0.05)
 
