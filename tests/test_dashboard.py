@@ -4,13 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import made_up_ecg, write_record, write_tiny_ptbxl
 from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
-from imle import LABELS, load_model
+from imle import LABELS, PtbXl, load_model
 from imle.attention import LEVELS
 from imle.inference import shipped_models
 from imle.tasks import INFARCTION, SUPERCLASS
@@ -150,6 +151,55 @@ def test_every_shipped_model_explains_a_record_about_each_label(dashboard, name)
         assert f"attention shown is that for {label}" in texts(app)
 
 
+def sheets(app: AppTest) -> list[str]:
+    """The specifications of the charts that are sheets, from the top."""
+    return [
+        chart.proto.spec for chart in app.get("plotly_chart") if "share of the record's maximum" in chart.proto.spec
+    ]
+
+
+def test_an_attribution_lies_over_the_sheet_and_another_heatmap_below(dashboard):
+    """An attribution titled as attention, or of another label than the menu says, is read as the wrong reason."""
+    app = dashboard(EXPLAIN, record="7", reveal="yes", level="occlusion", label="STTC", other="channel")
+    first, second = sheets(app)
+    assert "occlusion for STTC, share" in first and "channel attention, share" in second
+    assert [menu.key for menu in app.main.selectbox].count("label") == 1  # an attribution is always one label's
+    app.selectbox(key="other").set_value("none").run()
+    assert len(sheets(app)) == 1 and "other" not in app.query_params
+
+
+def test_heatmaps_that_contradict_each_other_are_said_to(dashboard, monkeypatch):
+    """Two pictures of one answer that point at different places explain it by neither."""
+    elsewhere = np.zeros((12, 1000), np.float32)
+    elsewhere[3, :] = 1  # aVR, at which the model hardly looks
+    monkeypatch.setattr(state, "attribution", lambda record, label, method: elsewhere)
+    found = sentences(dashboard(EXPLAIN, record="7", reveal="yes", level="occlusion"))
+    assert len(found) == 1 and "Attention and occlusion point at different places" in found[0]
+    assert not sentences(dashboard(EXPLAIN, record="7", reveal="yes"))
+
+
+def test_silenced_leads_change_the_answer(dashboard, tiny_ptbxl):
+    """The table must be the model's answer to the silenced ECG, not to the one that was recorded."""
+    app = dashboard(EXPLAIN, record="7", reveal="yes")
+    app.pills(key="silent_leads").set_value(["I", "II"]).run()
+    shown = next(html.proto.body for html in app.get("html") if "parts silenced" in html.proto.body)
+    signal_mv = PtbXl(tiny_ptbxl).record(7).for_model().copy()
+    signal_mv[:2] = 0
+    for label, p in zip(LABELS, load_model("imle_net").predict(signal_mv[None])[0], strict=True):
+        assert f"<i>{label}</i>" in shown and f"<b>{p:.2f}</b>" in shown
+    assert not sentences(app)
+
+
+def test_the_places_of_a_diagnosis_are_framed_on_the_sheet(dashboard, tiny_ptbxl):
+    codes = PtbXl(tiny_ptbxl).catalogue["codes"]
+    record, code = next((number, "IMI") for number, own in codes.items() if "IMI" in own)
+    app = dashboard(EXPLAIN, record=str(record), reveal="yes")
+    app.pills(key="outline").set_value(code).run()
+    assert f"framed: where cardiologists look for {code}" in sheets(app)[0]
+    table = next(html.proto.body for html in app.get("html") if "beside the guidelines" in html.proto.body)
+    assert f"{code} <i>" in table
+
+
 def test_previous_and_next_walk_through_the_filtered_list(dashboard):
     app = dashboard(superclass="HYP")
     numbers = listed(app)
@@ -172,7 +222,7 @@ def test_a_typed_number_opens_that_record(dashboard):
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
     asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
     app = dashboard(EXPLAIN, record="7", reveal="yes", filter="40hz", **asked)
-    assert {menu.key: menu.value for menu in app.main.selectbox} == asked
+    assert {menu.key: menu.value for menu in app.main.selectbox} == asked | {"other": "none"}
     assert app.get("button_group")[0].value == ["40hz"]
     assert app.number_input(key="record_box").value == 7
     assert not sentences(app)
