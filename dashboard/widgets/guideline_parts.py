@@ -139,7 +139,7 @@ def _cloud(shown: list[Shown], score: str) -> str | None:
     trouble = cannot_open(first.cohort.about["data"])
     frames = {own.series: own.rows for own in shown}
     chance = float(first.rows["lead_chance" if score == "lead_mass" else "chance"].mean())
-    label = first.rows["label"].iloc[0]
+    label = " or ".join(dict.fromkeys(own.rows["label"].iloc[0] for own in shown))
     drawn = record_cloud(frames, score, TITLES[score], label, chance, state.dark())
     key = f"cloud_{score}"
     st.plotly_chart(

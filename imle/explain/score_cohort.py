@@ -88,15 +88,18 @@ def diagnoses(
     """ecg_id, fold, code, likelihood (%), label: a row for each code that a record of `ids` has, the table places and
     `labels` tell.
 
-    The label is the code itself where the model tells that, else its superclass.
+    The label is the code itself where the model tells that, else its superclass. A code that is a label counts only in
+    the records that the task gives this label: an infarction stated at 15 % beside another is none of the task's.
     """
     codes = data.catalogue.loc[ids, "scp_codes"]
+    told = [{label for label, has in zip(data.task.labels, row, strict=True) if has} for row in data.labels_of(ids)]
     found = [
         (ecg_id, fold, code, likelihood, code if code in labels else table[code].superclass)
-        for ecg_id, fold, own in zip(ids, data.folds_of(ids), codes, strict=True)
+        for ecg_id, fold, own, own_labels in zip(ids, data.folds_of(ids), codes, told, strict=True)
         for code, likelihood in own.items()
-        if code in table and not table[code].is_everywhere and (code in labels or table[code].superclass in labels)
-    ]
+        if code in table and not table[code].is_everywhere
+        and (code in own_labels if code in labels else table[code].superclass in labels)
+    ]  # fmt: skip
     cases = pd.DataFrame(found, columns=["ecg_id", "fold", "code", "likelihood", "label"])
     if records is not None:
         shuffled = cases.sample(frac=1, random_state=seed)
