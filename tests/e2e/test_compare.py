@@ -25,7 +25,7 @@ def address(tmp_path_factory):
     from imle.evaluation.results import RESULTS, read_truth
 
     assets = tmp_path_factory.mktemp("assets")
-    for name in ("weights", "demo", "published.toml"):
+    for name in ("weights", "demo", "published.toml", "guidelines.toml"):
         (assets / name).symlink_to(ASSETS / name)
     write_results(assets / "results", read_truth(), {name: MODELS[name] for name in ("dull", "young")}, samples=5)
     for path in RESULTS.glob("imle_net[-.]*"):
