@@ -55,7 +55,7 @@ def test_filter_select_and_see_the_heatmap_change_with_its_level(page, address):
     settled(page)
     drawn = {}
     for level in LEVELS:
-        choose(page, "Attention level", level.capitalize())
+        choose(page, "Heatmap", level.capitalize())
         expect(page.locator(SHEET)).to_contain_text(f"{level} attention")
         settled(page)
         drawn[level] = drawn_on(page)
@@ -106,7 +106,7 @@ def test_level_and_filters_outlive_a_change_of_page(page, address):
     settled(page)
     page.get_by_role("button", name="Reveal model").click()
     expect(page.locator(".st-key-opinions")).to_be_visible()
-    choose(page, "Attention level", "Beat")
+    choose(page, "Heatmap", "Beat")
     page.wait_for_url("**level=beat**")
     settled(page)
     page.get_by_role("link", name="Records").click()
