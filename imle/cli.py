@@ -386,6 +386,39 @@ def simulate(
     print(f"60 simulated records in {dest}")
 
 
+@app.command()
+def trust(
+    out: Annotated[Path, typer.Option(help="The .json or .csv file to write.")],
+    data_dir: DataDir = DEFAULT_DATA,
+    model: ModelName = "imle_net",
+    records: Annotated[int, typer.Option(min=1, help="Records of folds 9 and 10, of each label as many.")] = 100,
+    engine: Engine = None,
+):
+    """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth."""
+    with refusals():
+        from imle.explain.trust_table import EVERY, check_suffix, summarise, write_trust
+        from imle.explain.trust_table import trust as measure_trust
+        from imle.inference import load_model
+        from imle.ptbxl import PtbXl
+        from imle.tasks import task as task_called
+
+        check_suffix(out)
+        predictor = load_model(model, engine)
+        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
+        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
+            task = progress.add_task("trust", total=None, what="")
+
+            def tell(what: str, done: int, total: int) -> None:
+                progress.update(task, what=what, completed=done, total=total)
+
+            rows = summarise(measure_trust(predictor, data, records, tell=tell))
+        about = {"model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records}
+        write_trust(out, rows, about)
+    print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
+    for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
+        print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Show a Refusal, or a file that cannot be written, as one sentence and exit with status 2."""

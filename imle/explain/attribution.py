@@ -114,16 +114,20 @@ def attribute(predictor: Predictor, signals_mv: np.ndarray, label: str, method: 
 
 
 def completeness_error(predictor: Predictor, signals_mv: np.ndarray, label: str) -> np.ndarray:
-    """(n,) how far integrated gradients miss what they should add up to, in units of the logit, never negative.
+    """(n,) how far integrated gradients of (n, 12, 1000) miss what they should add up to: see `incompleteness`."""
+    shared = attribute(predictor, signals_mv, label, "integrated_gradients")
+    return incompleteness(predictor, signals_mv, label, shared)
 
-    |sum of the attributions - (logit of the record - logit of 0 mV)|, the logits in float32; beside differences of
-    some units between records with and without a label.
+
+def incompleteness(predictor: Predictor, signals_mv: np.ndarray, label: str, attributions: np.ndarray) -> np.ndarray:
+    """(n,) |sum of the attributions - (logit of the record - logit of 0 mV)|, in units of the logit, never negative.
+
+    The logits are in float32. Beside it stand differences of some units between records with and without a label.
     """
     signals_mv, k = checked_signals(signals_mv), index_of(predictor, label)
-    shared = attribute(predictor, signals_mv, label, "integrated_gradients").sum(axis=(1, 2), dtype=np.float64)
     baseline_mv = np.full_like(signals_mv[:1], gradients.BASELINE_MV)
     difference = gradients.logit(predictor, signals_mv, k) - gradients.logit(predictor, baseline_mv, k)
-    return np.abs(shared - difference)
+    return np.abs(attributions.sum(axis=(1, 2), dtype=np.float64) - difference)
 
 
 def method_called(name: str) -> Method:
