@@ -16,6 +16,7 @@ from imle.assets import DEMO_COHORT
 from imle.cli import app
 from imle.errors import BadChoice
 from imle.explain import trust_table
+from imle.explain.agreement import lead_segment_shares
 from imle.explain.attribution import attribute
 from imle.explain.cells import cell_sums, over_samples, rank_correlation
 from imle.explain.faithfulness import SHARES, area_under, by_relevance, deletion_auc, hiding_curve, insertion_auc
@@ -24,6 +25,7 @@ from imle.explain.planted import planted_labels, planted_mass
 from imle.explain.sanity import cascade, similarity
 from imle.explain.stability import under_noise, under_shift
 from imle.labels import INFARCTIONS, LABELS
+from imle.measure.segments import segments_of_signal
 from imle.model_folder import Card, load_keras, save_model
 from imle.simulate import FINDINGS, simulate
 
@@ -264,6 +266,26 @@ def test_the_table_is_written_as_its_suffix_says(tmp_path):
         trust_table.write_trust(tmp_path / "t.txt", rows, {})
 
 
+def test_the_average_records_attention_is_hidden_over_each_records_own_waves(tmp_path):
+    """Were it the record's own heatmap, no attention could be told from one that is the same for everybody."""
+    small = {"filters": (16,), "strides": (4,), "blocks": (1,), "attention_units": 16}
+    predictor = saved(tmp_path, models.build("imle_net_plus", **small))
+    data = PtbXl(DEMO_COHORT)
+    drawn = {"MI": data.ids(range(1, 11))[:6]}
+    signals_mv = data.signals(drawn["MI"])
+    shares = trust_table._average_attention(predictor, data, drawn)["MI"]
+    each = [
+        lead_segment_shares(one / one.sum(), segments_of_signal(signal))
+        for one, signal in zip(attribute(predictor, signals_mv, "MI", "attention"), signals_mv, strict=True)
+    ]
+    np.testing.assert_allclose(shares, np.mean(each, axis=0), atol=1e-5)
+    own = {("MI", "attention"): attribute(predictor, signals_mv, "MI", "attention")}
+    rows = pd.concat(trust_table._measure_records(predictor, data, drawn, own, lambda *given: None))
+    table = rows.pivot(index="case", columns=["method", "measure"], values="value")
+    gain = table["average_attention", "deletion_auc"] - table["attention", "deletion_auc"]
+    pd.testing.assert_series_equal(table["attention", "deletion_over_average"], gain, check_names=False)
+
+
 def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
     """A measure that fails for one method, or is forgotten, would be missed only by who reads the published table."""
     methods = ["saliency", "integrated_gradients", "attention"]
@@ -279,6 +301,8 @@ def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
     found = set(zip(rows["method"], rows["measure"], strict=True))
     by_chance_too = {(trust_table.CHANCE, name) for name in ("deletion_auc", "insertion_auc", "planted_mass")}
     everywhere = set(trust_table.DEFINITIONS) - {"completeness_error"}
+    hidden = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
+    by_chance_too |= {(trust_table.AVERAGE, name) for name in hidden}
     assert found == by_chance_too | {(method, measure) for method in methods for measure in everywhere} | {
         ("integrated_gradients", "completeness_error")
     }

@@ -12,6 +12,7 @@ import pandas as pd
 
 from imle.errors import BadChoice
 from imle.evaluation.bootstrap import SAMPLES, bootstrap
+from imle.explain.agreement import lead_segment_shares, relevance, spread_over
 from imle.explain.attribution import attribute, incompleteness, methods_of
 from imle.explain.cohort_agreement import writable
 from imle.explain.faithfulness import deletion_auc, insertion_auc, random_auc
@@ -19,6 +20,7 @@ from imle.explain.planted import planted_labels, planted_mass
 from imle.explain.sanity import STEPS, cascade, similarity
 from imle.explain.stability import under_noise, under_shift
 from imle.inference import Predictor
+from imle.measure.segments import segments_of_signal
 from imle.model_folder import write_atomically
 from imle.ptbxl import PtbXl
 
@@ -31,6 +33,8 @@ AT_ONCE = 4
 FEWEST_RECORDS = 5
 # The row of what a heatmap without any preference gets, among those of the methods.
 CHANCE = "chance"
+# And of what the average record's attention gets, laid over each record's own waves: attention of nobody in particular.
+AVERAGE = "average_attention"
 EVERY = "all"
 
 DEFINITIONS = {
@@ -39,6 +43,7 @@ DEFINITIONS = {
     "insertion_auc": "mean probability of the label while the most relevant cells are shown first; higher is better; also "
     "that of deletion in the inverted order",
     "deletion_gain": "how far deletion_auc lies below that of random orders of the same record",
+    "deletion_over_average": "how far deletion_auc lies below that of the average record's attention over the same waves",
     "insertion_gain": "how far insertion_auc lies above that of random orders of the same record",
     **{
         f"sanity_{step}": f"rank correlation with the heatmap of the model after step {step} of {STEPS} of cascading "
@@ -150,7 +155,8 @@ def _explain_all(predictor, data, drawn, methods, tell: Tell) -> dict[tuple[str,
 def _measure_records(predictor, data, drawn, explained, tell: Tell) -> list[pd.DataFrame]:
     """Faithfulness, stability and completeness."""
     found, done, total = [], 0, sum(len(heatmaps) for heatmaps in explained.values())
-    chance = {}
+    chance, by_average = {}, {}
+    everybody = _average_attention(predictor, data, drawn) if predictor.has_attention else {}
     for (label, method), heatmaps in explained.items():
         ids = drawn[label]
         signals_mv = data.signals(ids)
@@ -159,23 +165,49 @@ def _measure_records(predictor, data, drawn, explained, tell: Tell) -> list[pd.D
             chance[label] = random_auc(predictor, signals_mv, label)
             for measure in ("deletion_auc", "insertion_auc"):
                 found.append(_values(ids, label, CHANCE, measure, chance[label]))
+            if everybody:
+                control = np.stack([spread_over(everybody[label], segments_of_signal(one)) for one in signals_mv])
+                hidden = _faithfulness((predictor, signals_mv, label), control, chance[label])
+                by_average[label] = hidden["deletion_auc"]
+                found += [_values(ids, label, AVERAGE, name, each) for name, each in hidden.items()]
         for some in _some_at_once(np.arange(len(ids))):
             tell("hiding", done, total)
             case = predictor, signals_mv[some], label
-            deletion, insertion = (area(*case, heatmaps[some]) for area in (deletion_auc, insertion_auc))
             measured = {
-                "deletion_auc": deletion,
-                "insertion_auc": insertion,
-                "deletion_gain": chance[label][some] - deletion,
-                "insertion_gain": insertion - chance[label][some],
+                **_faithfulness(case, heatmaps[some], chance[label][some]),
                 "stability_noise": under_noise(*case, method, heatmaps[some]),
                 "stability_shift": under_shift(*case, method, heatmaps[some]),
             }
+            if everybody:
+                measured["deletion_over_average"] = by_average[label][some] - measured["deletion_auc"]
             if method == "integrated_gradients":
                 measured["completeness_error"] = incompleteness(*case, heatmaps[some])
             found += [_values(ids[some], label, method, name, each) for name, each in measured.items()]
             done += len(some)
     return found
+
+
+def _faithfulness(case: tuple, heatmaps: np.ndarray, chance: np.ndarray) -> dict[str, np.ndarray]:
+    """Both areas, and how far they are better than those of random orders, `chance`; case: predictor, signals, label."""
+    deletion, insertion = (area(*case, heatmaps) for area in (deletion_auc, insertion_auc))
+    return {
+        "deletion_auc": deletion,
+        "insertion_auc": insertion,
+        "deletion_gain": chance - deletion,
+        "insertion_gain": insertion - chance,
+    }
+
+
+def _average_attention(predictor, data, drawn) -> dict[str, np.ndarray]:
+    """By label, the mean share (12, 6) of its attention by lead and wave segment over all records drawn."""
+    signals_mv = data.signals(np.unique(np.concatenate(list(drawn.values()))))
+    segments = [segments_of_signal(one) for one in signals_mv]
+
+    def mean_shares(label: str) -> np.ndarray:
+        heatmaps = relevance(attribute(predictor, signals_mv, label, "attention"))
+        return np.mean([lead_segment_shares(*one) for one in zip(heatmaps, segments, strict=True)], axis=0)
+
+    return {label: mean_shares(label) for label in drawn}
 
 
 def _measure_sanity(predictor, data, drawn, explained, tell: Tell) -> list[pd.DataFrame]:
