@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 from scipy.ndimage import gaussian_filter1d
 
+from dashboard import trust
 from dashboard.subject import Subject
 from dashboard.widgets.frame import plain
 from imle.attention import LEVELS
@@ -45,11 +46,13 @@ def heat_of(subject: Subject, explanation: Explanation, name: str, label: str | 
 def disagreement(
     subject: Subject, explanation: Explanation, measured: Measurements, names: list[str], label: str | None
 ) -> None:
-    """A warning where attention and an attribution that is shown point at different places."""
+    """A warning where attention and an attribution that is shown point at different places, or a heatmap failed its checks."""
     segments = segment_of_samples(measured)
     attention = lead_segment_shares(explanation.heatmap("combined").astype(float), segments)
-    for name in names:
-        if name in LEVELS:
+    for name in dict.fromkeys("attention" if name in LEVELS else name for name in names):
+        if failed := trust.warning(explanation.model, name, METHODS[name].title):
+            st.warning(plain(failed))
+        if name == "attention":
             continue
         attribution = subject.attribute(label or explanation.leading, name).astype(float)
         alike = overlap(lead_segment_shares(attribution, segments), attention)
