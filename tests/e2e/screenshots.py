@@ -11,7 +11,9 @@ SHOTS = {
     "explain-median": "/explain?record=2&reveal=yes&layout=median",
     "explain-3x4-50mm": "/explain?record=2&layout=3x4&speed=50",
     "upload": "/upload",
+    "explain-occlusion": "/explain?record=2&reveal=yes&model=imle_net_plus&level=occlusion",
     "compare": "/compare",
+    "guidelines": "/guidelines?heatmaps=imle_net_plus+%C2%B7+attention",
 }
 SUFFIXES = {"light": "", "dark": "-dark"}
 OUT = ROOT / "assets" / "screenshots"
