@@ -140,3 +140,15 @@ def bar_layout(theme: Theme, height_px: int) -> dict:
         "hoverlabel": hover_label(theme),
         "dragmode": False,
     }
+
+
+def axis(theme: Theme, **more) -> dict:
+    """A quiet axis with grid lines that cannot be dragged."""
+    return {
+        "gridcolor": theme.rule, "gridwidth": 0.5, "zeroline": False, "ticks": "", "linecolor": theme.rule,
+        "tickfont": {"size": FONT_SIZE["small"], "color": theme.muted}, "fixedrange": True, **more,
+    }  # fmt: skip
+
+
+def axis_title(text: str, theme: Theme) -> dict:
+    return {"text": text, "font": {"size": FONT_SIZE["small"], "color": theme.muted}, "standoff": 6}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from imle.figures.bars import bar_layout
+from imle.figures.bars import axis, axis_title, bar_layout
 from imle.figures.theme import FONT_SIZE, Theme, theme_of
 
 CONFIG = {"displayModeBar": False, "responsive": True}
@@ -90,7 +90,7 @@ def class_bars(
     figure.update_layout(bar_layout(theme, BARS_HEIGHT_PX))
     figure.update_layout(
         barmode="group", bargap=BAR_GAP, bargroupgap=0.08, margin={"l": 44, "r": 4, "t": 12, "b": 28},
-        xaxis=_axis(theme, showgrid=False), yaxis=_axis(theme, range=[floor, 1.0], title=_title(title, theme)),
+        xaxis=axis(theme, showgrid=False), yaxis=axis(theme, range=[floor, 1.0], title=axis_title(title, theme)),
     )  # fmt: skip
     return figure
 
@@ -131,8 +131,8 @@ def unit_curves(
     figure.update_layout(bar_layout(theme, CURVE_HEIGHT_PX))
     figure.update_layout(
         margin={"l": 48, "r": 8, "t": 6, "b": FOOT_PX},
-        xaxis=_axis(theme, range=[0, 1], title=_title(axes.x, theme)),
-        yaxis=_axis(theme, range=[0, 1.01], title=_title(axes.y, theme)),
+        xaxis=axis(theme, range=[0, 1], title=axis_title(axes.x, theme)),
+        yaxis=axis(theme, range=[0, 1.01], title=axis_title(axes.y, theme)),
     )
     return figure
 
@@ -154,8 +154,8 @@ def difference_rows(differences: pd.DataFrame, title: str, dark: bool = False) -
     figure.update_layout(bar_layout(theme, DIFFERENCE_ROW_PX * len(rows) + FOOT_PX))
     figure.update_layout(
         margin={"l": 60, "r": 8, "t": 6, "b": FOOT_PX},
-        xaxis=_axis(theme, range=[-reach, reach], tickformat="+.3f", nticks=7, title=_title(title, theme)),
-        yaxis=_axis(theme, showgrid=False),
+        xaxis=axis(theme, range=[-reach, reach], tickformat="+.3f", nticks=7, title=axis_title(title, theme)),
+        yaxis=axis(theme, showgrid=False),
     )
     figure.add_vline(x=0, line={"color": theme.muted, "width": 1, "dash": "dot"}, layer="below")
     return figure
@@ -196,14 +196,3 @@ def _bars(series: Series, frame: pd.DataFrame, floor: float, theme: Theme, besid
         hovertemplate=f"<b>{series.caption}</b><br>%{{x}} %{{customdata[0]:.4f}} (%{{customdata[1]:.4f}} to %{{customdata[2]:.4f}})"
         "<extra></extra>",
     )  # fmt: skip
-
-
-def _axis(theme: Theme, **more) -> dict:
-    return {
-        "gridcolor": theme.rule, "gridwidth": 0.5, "zeroline": False, "ticks": "", "linecolor": theme.rule,
-        "tickfont": {"size": FONT_SIZE["small"], "color": theme.muted}, "fixedrange": True, **more,
-    }  # fmt: skip
-
-
-def _title(text: str, theme: Theme) -> dict:
-    return {"text": text, "font": {"size": FONT_SIZE["small"], "color": theme.muted}, "standoff": 6}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from imle.figures.bars import bar_layout, lead_ticks
+from imle.figures.bars import axis, axis_title, bar_layout, lead_ticks
 from imle.figures.compare import Series
 from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
 from imle.leads import LEADS
@@ -99,7 +99,7 @@ def score_rows(scores: Mapping[Series, pd.DataFrame], titles: Mapping[str, str],
     figure.update_layout(bar_layout(theme, SCORE_ROW_PX * len(names) + FOOT_PX))
     figure.update_layout(
         margin={"l": 4, "r": 12, "t": 4, "b": 22},
-        xaxis=_axis(theme, range=[-0.01, 1.01]),
+        xaxis=axis(theme, range=[-0.01, 1.01]),
         yaxis={"visible": False, "range": [-0.5, len(names) - 0.35]},
     )
     return figure
@@ -124,9 +124,9 @@ def lead_ranking(
     figure.update_layout(bar_layout(theme, LEADS_HEIGHT_PX))
     figure.update_layout(
         barmode="group", bargap=0.35, bargroupgap=0.05, margin={"l": 36, "r": 4, "t": 8, "b": 38},
-        xaxis=_axis(theme, showgrid=False, tickangle=0, tickfont={"size": FONT_SIZE["small"], "color": theme.ink})
+        xaxis=axis(theme, showgrid=False, tickangle=0, tickfont={"size": FONT_SIZE["small"], "color": theme.ink})
         | lead_ticks(expected),
-        yaxis=_axis(theme, range=[0, 1.1 * most], ticksuffix=" %", nticks=5),
+        yaxis=axis(theme, range=[0, 1.1 * most], ticksuffix=" %", nticks=5),
     )  # fmt: skip
     return figure
 
@@ -149,8 +149,8 @@ def record_cloud(
     figure.update_layout(bar_layout(theme, RECORDS_HEIGHT_PX))
     figure.update_layout(
         margin={"l": 44, "r": 8, "t": 6, "b": FOOT_PX},
-        xaxis=_axis(theme, range=[-0.01, 1.01], title=_title(title, theme)),
-        yaxis=_axis(theme, range=[-0.02, 1.03], title=_title(f"Probability of {label}", theme)),
+        xaxis=axis(theme, range=[-0.01, 1.01], title=axis_title(title, theme)),
+        yaxis=axis(theme, range=[-0.02, 1.03], title=axis_title(f"Probability of {label}", theme)),
     )
     figure.add_vline(x=chance, line={"color": theme.muted, "width": 1, "dash": "dot"}, layer="below")
     return figure
@@ -209,14 +209,3 @@ def _frame(figure: go.Figure, number: int, cells: np.ndarray, theme: Theme) -> N
         x=x, y=y, mode="lines", line={"color": theme.caliper, "width": 2}, hoverinfo="skip",
         xaxis=f"x{number}", yaxis=f"y{number}", cliponaxis=False,
     )  # fmt: skip
-
-
-def _axis(theme: Theme, **more) -> dict:
-    return {
-        "gridcolor": theme.rule, "gridwidth": 0.5, "zeroline": False, "ticks": "", "linecolor": theme.rule,
-        "tickfont": {"size": FONT_SIZE["small"], "color": theme.muted}, "fixedrange": True, **more,
-    }  # fmt: skip
-
-
-def _title(text: str, theme: Theme) -> dict:
-    return {"text": text, "font": {"size": FONT_SIZE["small"], "color": theme.muted}, "standoff": 6}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from imle.assets import DEMO_COHORT
+from imle.assets import ASSETS, DEMO_COHORT
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -85,6 +85,23 @@ AT_REST = """() => {
     window.lastSeen = seen;
     return window.restful >= 4;
 }"""
+
+
+@contextmanager
+def serving_assets(assets: Path):
+    """The address of a dashboard on the demo cohort with the results in `assets`, into which all other assets are linked."""
+    assets.mkdir(parents=True, exist_ok=True)
+    for path in ASSETS.iterdir():
+        if not (assets / path.name).exists():
+            (assets / path.name).symlink_to(path)
+    before = dict(os.environ)
+    os.environ["IMLE_ASSETS"] = str(assets)
+    try:
+        with serving(assets / "demo") as address:
+            yield address
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def settled(page: Page) -> None:

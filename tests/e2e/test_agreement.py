@@ -1,16 +1,15 @@
 """The guidelines page in a real browser: layout, legibility, and a point that opens its record."""
 
-import os
 import re
 
 import pytest
 from playwright.sync_api import expect
-from running import serving, settled
+from running import serving_assets, settled
 from test_compare import WIDE
 from test_reading import LOW_CONTRAST
 
 from imle import PtbXl, load_model
-from imle.assets import ASSETS, DEMO_COHORT
+from imle.assets import DEMO_COHORT
 from imle.explain.guidelines import read_guidelines
 from imle.explain.score_cohort import score_cohort
 
@@ -21,20 +20,12 @@ pytestmark = pytest.mark.e2e
 def address(tmp_path_factory):
     """A dashboard on the demo cohort, with the agreement of two models' attention over all of it."""
     assets = tmp_path_factory.mktemp("assets")
-    for name in ("weights", "demo", "published.toml", "guidelines.toml"):
-        (assets / name).symlink_to(ASSETS / name)
     data, folder = PtbXl(DEMO_COHORT), assets / "results" / "guidelines"
     for model in ("imle_net", "imle_net_plus"):
         out = folder / f"{model}-attention.parquet"
         score_cohort(load_model(model), data, range(1, 11), "attention", read_guidelines(), out)
-    before = dict(os.environ)
-    os.environ["IMLE_ASSETS"] = str(assets)
-    try:
-        with serving(assets / "demo") as address:
-            yield address
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with serving_assets(assets) as address:
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,14 +1,11 @@
 """The compare page in a real browser: what only a browser shows of links, downloads, cells and layout."""
 
 import csv
-import os
 
 import pytest
 from playwright.sync_api import expect
-from running import serving, settled
+from running import serving, serving_assets, settled
 from test_reading import LOW_CONTRAST
-
-from imle.assets import ASSETS
 
 pytestmark = pytest.mark.e2e
 
@@ -25,19 +22,11 @@ def address(tmp_path_factory):
     from imle.evaluation.results import RESULTS, read_truth
 
     assets = tmp_path_factory.mktemp("assets")
-    for name in ("weights", "demo", "published.toml", "guidelines.toml"):
-        (assets / name).symlink_to(ASSETS / name)
     write_results(assets / "results", read_truth(), {name: MODELS[name] for name in ("dull", "young")}, samples=5)
     for path in RESULTS.glob("imle_net[-.]*"):
         (assets / "results" / path.name).symlink_to(path)
-    before = dict(os.environ)
-    os.environ["IMLE_ASSETS"] = str(assets)
-    try:
-        with serving(assets / "demo") as address:
-            yield address
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with serving_assets(assets) as address:
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
