@@ -10,7 +10,8 @@ import streamlit as st
 from dashboard import agreements
 from dashboard.agreements import Heatmaps
 from imle.explain import guidelines
-from imle.explain.cohort_agreement import CohortAgreement
+from imle.explain.agreement_summary import summarise
+from imle.explain.cohort_agreement import CohortAgreement, read_agreement
 from imle.explain.guidelines import Guideline
 
 
@@ -40,12 +41,12 @@ def _table(path: Path, changed: float) -> dict[str, Guideline]:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _agreement(one: Heatmaps, changed: float) -> CohortAgreement:
-    return agreements.load(one)
+    return read_agreement(one.path)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def _scores(one: Heatmaps, changed: float, code: str) -> pd.DataFrame:
-    return agreements.scores(agreements.of_code(agreement(one), code))
+    return summarise(agreements.of_code(agreement(one), code))
 
 
 @st.cache_data(max_entries=16, show_spinner="Summing up all diagnoses")

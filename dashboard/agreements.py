@@ -13,7 +13,7 @@ from imle.evaluation.bootstrap import Interval, bootstrap
 from imle.evaluation.results import RESULTS
 from imle.explain.agreement import LIKE_AVERAGE
 from imle.explain.agreement_summary import FEWEST_RECORDS, TITLES, summarise
-from imle.explain.cohort_agreement import CELLS, CohortAgreement, read_agreement
+from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
 from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
@@ -62,11 +62,6 @@ def of_code(found: CohortAgreement, code: str) -> pd.DataFrame:
 def mean_shares(rows: pd.DataFrame) -> np.ndarray:
     """(12, 6): the mean share of the heatmap by lead and wave segment."""
     return rows[CELLS].to_numpy(float).mean(axis=0).reshape(len(LEADS), len(SEGMENTS))
-
-
-def scores(rows: pd.DataFrame) -> pd.DataFrame:
-    """The summary of one diagnosis: a row a score."""
-    return summarise(rows)
 
 
 def main_score(guideline: Guideline) -> str:
@@ -144,11 +139,6 @@ def overview(found: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFram
     main = rows[[score == main_score(table[code]) for code, score in zip(rows["code"], rows["score"], strict=True)]]
     main.insert(1, "title", [table[code].title for code in main["code"]])
     return main.reset_index(drop=True)
-
-
-def load(one: Heatmaps) -> CohortAgreement:
-    """BadChoice where its file is damaged."""
-    return read_agreement(one.path)
 
 
 def _place_words(guideline: Guideline) -> str:

@@ -286,12 +286,7 @@ def guidelines(
         known = read_guidelines(table or FILE)
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
-        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
-            task = progress.add_task("records", total=None, what="")
-
-            def tell(what: str, done: int, total: int) -> None:
-                progress.update(task, what=what, completed=done, total=total)
-
+        with telling_bar() as tell:
             found = score_cohort(predictor, data, [fold], method, known, out, records, tell=tell)
     print(
         f"{predictor.name} ({predictor.engine}), {method}, fold {fold} of {data.title}; in brackets by chance, by the average heatmap"
@@ -314,12 +309,7 @@ def predict_all(data_dir: DataDir = DEFAULT_DATA, model: ModelName = "imle_net",
 
         data, predictor = PtbXl(data_dir), load_model(model, engine)
         folder = predictions_folder(data, model_folder(model), engine or default_engine())
-        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
-            task = progress.add_task("records", total=None, what="reading")
-
-            def tell(what: str, done: int, total: int) -> None:
-                progress.update(task, what=what, completed=done, total=total)
-
+        with telling_bar() as tell:
             answers = predict_cohort(predictor, data, folder, tell)
     print(f"{folder / RESULT}: {len(answers):,} records")
 
@@ -405,12 +395,7 @@ def trust(
         check_suffix(out)
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
-        with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
-            task = progress.add_task("trust", total=None, what="")
-
-            def tell(what: str, done: int, total: int) -> None:
-                progress.update(task, what=what, completed=done, total=total)
-
+        with telling_bar() as tell:
             rows = summarise(measure_trust(predictor, data, records, tell=tell))
         about = {"model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records}
         write_trust(out, rows, about)
@@ -466,6 +451,18 @@ def training_bar(model: str, epochs: int) -> Iterator[Callable]:
             progress.update(task, completed=now.epoch * now.steps + now.step, total=epochs * now.steps, note=note)
 
         yield on_step
+
+
+@contextmanager
+def telling_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for work in several parts; gives the function that is told (what, done, total)."""
+    with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
+        task = progress.add_task("parts", total=None, what="")
+
+        def tell(what: str, done: int, total: int) -> None:
+            progress.update(task, what=what, completed=done, total=total)
+
+        yield tell
 
 
 def say_epoch(row: dict) -> None:

@@ -31,47 +31,51 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
     segments = segment_of_samples(measured)
     _likeness(explanation, segments)
     try:
-        table = agreement_state.table()
+        found = _diagnoses(subject)
     except Refusal as error:
         refuse(error)
         return
-    found = [(one.code, table[one.code]) for one in subject.statements or () if one.code in table]
     rows = [
-        _row(code, place, explanation, segments, _criteria(place, subject, measured))
-        for code, place in found if not place.is_everywhere
-    ]  # fmt: skip
+        _row(code, place, explanation, segments, _criteria(place, subject, measured)) for code, place in found.items()
+    ]
     if rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Guidelines", anchor=False, width="content")
-            _outline_choice([code for code, place in found if not place.is_everywhere])
+            _outline_choice(list(found))
         figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
         note("Share of the combined attention; in brackets by chance, and of the average record's heatmap.")
 
 
 def outlined_places(subject: Subject):
     """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is."""
-    code = st.session_state.get(OUTLINE)
-    if code is None or code not in {one.code for one in subject.statements or ()}:
-        return None
     from imle.figures.sheet import Outline
 
-    try:
-        place = agreement_state.table()[code]
-    except Refusal:
+    code = st.session_state.get(OUTLINE)
+    place = _diagnoses_if_any(subject).get(code)
+    if place is None:
         return None
     return Outline(f"where cardiologists look for {code}", place.mask(segment_of_samples(subject.measure())))
 
 
 def expected_leads(subject: Subject, label: str | None) -> set[str]:
     """The leads that the guidelines name for the record's diagnoses; of those of `label`, where that is given."""
+    places = _diagnoses_if_any(subject).values()
+    return {lead for place in places if label in (None, place.superclass) for lead in place.leads}
+
+
+def _diagnoses(subject: Subject) -> dict[str, Guideline]:
+    """The record's diagnoses that have a place of their own, by code. BadGuidelines."""
+    table = agreement_state.table()
+    found = {one.code: table[one.code] for one in subject.statements or () if one.code in table}
+    return {code: place for code, place in found.items() if not place.is_everywhere}
+
+
+def _diagnoses_if_any(subject: Subject) -> dict[str, Guideline]:
+    """The same; none where the table cannot be read, which the panel tells."""
     try:
-        table = agreement_state.table()
+        return _diagnoses(subject)
     except Refusal:
-        return set()
-    own = [table[one.code] for one in subject.statements or () if one.code in table]
-    return {
-        lead for place in own if not place.is_everywhere and label in (None, place.superclass) for lead in place.leads
-    }
+        return {}
 
 
 def _outline_choice(codes: list[str]) -> None:

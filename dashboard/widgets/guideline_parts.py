@@ -16,7 +16,7 @@ from dashboard.widgets.figure_table import figure, figure_table, gain, legend, r
 from dashboard.widgets.frame import note, plain
 from dashboard.widgets.guideline_controls import about_guideline, score_choice
 from dashboard.widgets.opening import cannot_open, open_later
-from imle.explain.agreement_summary import DEFINITIONS, TITLES
+from imle.explain.agreement_summary import CHANCE_OF, DEFINITIONS, TITLES
 from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
 from imle.figures.compare import Series
@@ -138,7 +138,7 @@ def _cloud(shown: list[Shown], score: str) -> str | None:
     first = shown[0]
     trouble = cannot_open(first.cohort.about["data"])
     frames = {own.series: own.rows for own in shown}
-    chance = float(first.rows["lead_chance" if score == "lead_mass" else "chance"].mean())
+    chance = float(first.rows[CHANCE_OF[score]].mean())
     label = " or ".join(dict.fromkeys(own.rows["label"].iloc[0] for own in shown))
     drawn = record_cloud(frames, score, TITLES[score], label, chance, state.dark())
     key = f"cloud_{score}"

@@ -28,34 +28,36 @@ DISAGREE_BELOW = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Heat:
-    """What it is called, and (12, 1000) at 100 Hz, 0 or more."""
+    """One heatmap: its name (a level of attention or a method), its title, and (12, 1000) at 100 Hz, 0 or more."""
 
+    name: str
     title: str
-    values: np.ndarray
+    exact: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """As it is drawn."""
+        return self.exact if self.name in LEVELS else gaussian_filter1d(self.exact, SMOOTH_SAMPLES, axis=1)
 
 
 def heat_of(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat:
     """The heatmap `name`, a level of attention or a method; of `label`, else of the leading one. Refusals as `explain`."""
     if name in LEVELS:
-        return Heat(level_title(name, explanation.label), explanation.heatmap(name))
+        return Heat(name, level_title(name, explanation.label), explanation.heatmap(name))
     whose = label or explanation.leading
-    values = gaussian_filter1d(subject.attribute(whose, name), SMOOTH_SAMPLES, axis=1)
-    return Heat(f"{METHODS[name].title.lower()} for {whose}", values)
+    return Heat(name, f"{METHODS[name].title.lower()} for {whose}", subject.attribute(whose, name))
 
 
-def disagreement(
-    subject: Subject, explanation: Explanation, measured: Measurements, names: list[str], label: str | None
-) -> None:
+def disagreement(explanation: Explanation, measured: Measurements, shown: list[Heat]) -> None:
     """A warning where attention and an attribution that is shown point at different places, or a heatmap failed its checks."""
     segments = segment_of_samples(measured)
     attention = lead_segment_shares(explanation.heatmap("combined").astype(float), segments)
-    for name in dict.fromkeys("attention" if name in LEVELS else name for name in names):
+    for name, heat in {"attention" if heat.name in LEVELS else heat.name: heat for heat in shown}.items():
         if failed := trust.warning(explanation.model, name, METHODS[name].title):
             st.warning(plain(failed))
         if name == "attention":
             continue
-        attribution = subject.attribute(label or explanation.leading, name).astype(float)
-        alike = overlap(lead_segment_shares(attribution, segments), attention)
+        alike = overlap(lead_segment_shares(heat.exact.astype(float), segments), attention)
         if alike < DISAGREE_BELOW:
             st.warning(plain(
                 f"Attention and {METHODS[name].title.lower()} point at different places: {alike:.0%} of one lies where the other lies, "

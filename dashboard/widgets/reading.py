@@ -49,13 +49,13 @@ def reading(subject: Subject, view: View, report_place) -> None:
     with report_place:
         report_menu(subject, ecg, explanation, measured, view)
     if view.revealed:
-        _opinions(subject, explanation, measured, view)
+        if explanation:
+            in_words(explanation)
+            _other(subject, ecg, explanation, measured, view, heat)
+        _opinions(subject, explanation, measured)
 
 
-def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements, view: View) -> None:
-    if explanation:
-        in_words(explanation)
-        _other(subject, explanation, measured, view)
+def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements) -> None:
     with st.container(key="opinions"):
         said, answered, looked = st.columns(3, gap="large")
     with said:
@@ -69,18 +69,19 @@ def _opinions(subject: Subject, explanation: Explanation | None, measured: Measu
         what_if(subject, explanation, measured)
 
 
-def _other(subject: Subject, explanation: Explanation, measured: Measurements, view: View) -> None:
-    """A second sheet with another heatmap, where one is chosen; and a warning where heatmaps contradict each other."""
-    shown = [name for name in (view.level, view.other) if name]
-    disagreement(subject, explanation, measured, shown, view.label)
+def _other(
+    subject: Subject, ecg: Ecg, explanation: Explanation, measured: Measurements, view: View, heat: Heat | None
+) -> None:
+    """A second sheet of `ecg` with another heatmap, where one is chosen; and a warning where it contradicts `heat`."""
+    other = _heat(subject, explanation, view.other, view.label) if view.other else None
+    disagreement(explanation, measured, [one for one in (heat, other) if one])
     other_control()
-    heat = _heat(subject, explanation, view.other, view.label) if view.other else None
-    if not heat:
+    if not other:
         return
     if view.layout != MEDIAN:
-        sheet(subject.ecg, heat, view, outlined_places(subject), key="sheet_other")
+        sheet(ecg, other, view, outlined_places(subject), key="sheet_other")
     elif measured.median_beat is not None:
-        median_beats(measured, heat, view, key="sheet_other")
+        median_beats(measured, other, view, key="sheet_other")
 
 
 def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:
