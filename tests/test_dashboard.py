@@ -13,6 +13,7 @@ from dashboard import state
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
 from imle import LABELS, PtbXl, load_model
 from imle.attention import LEVELS
+from imle.errors import BadChoice
 from imle.inference import shipped_models
 from imle.tasks import INFARCTION, SUPERCLASS
 
@@ -166,6 +167,22 @@ def test_an_attribution_lies_over_the_sheet_and_another_heatmap_below(dashboard)
     assert [menu.key for menu in app.main.selectbox].count("label") == 1  # an attribution is always one label's
     app.selectbox(key="other").set_value("none").run()
     assert len(sheets(app)) == 1 and "other" not in app.query_params
+
+
+def test_both_sheets_show_the_ecg_as_filtered(dashboard):
+    """Two heatmaps over two different signals cannot be compared."""
+    first, second = sheets(dashboard(EXPLAIN, record="7", reveal="yes", other="channel", filter="40hz"))
+    assert all("filter off" not in spec for spec in (first, second))
+
+
+def test_an_attribution_that_cannot_be_made_gets_one_sentence(dashboard, monkeypatch):
+    def refused(record, label, method):
+        raise BadChoice("gradients need Keras on TensorFlow")
+
+    monkeypatch.setattr(state, "attribution", refused)
+    assert sentences(dashboard(EXPLAIN, record="7", reveal="yes", level="saliency")) == [
+        "Gradients need Keras on TensorFlow."
+    ]
 
 
 def test_heatmaps_that_contradict_each_other_are_said_to(dashboard, monkeypatch):
