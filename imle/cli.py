@@ -98,6 +98,10 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of the recipe.")
     ] = None,
+    network_options: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="NAME=VALUE", help="Of the network's constructor: published_order=true."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run in --out, with its settings.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Also tell Weights & Biases.")] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Also tell MLflow.")] = False,
@@ -140,7 +144,8 @@ def train(
         recipe = changed(recipe_of_run(out) if resume else recipe_for(model), **changes)
         extras = [name for name, wanted in (("wandb", wandb), ("mlflow", mlflow)) if wanted]
         data = open_with_store(PtbXl(data_dir, task_called(task)))
-        how = {"resume": resume, "start": start, "trackers": extras, "devices": all_gpus()[:gpus]}
+        own_options = read_settings(network_options or []) or begun.get("options")
+        how = {"resume": resume, "options": own_options, "start": start, "trackers": extras, "devices": all_gpus()[:gpus]}
         try:
             with training_bar(model, recipe.epochs) as on_step:
                 card = run(data, model, recipe, out, **how, on_step=on_step, on_epoch=say_epoch)

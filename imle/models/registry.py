@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,5 +49,10 @@ def network(name: str) -> Network:
 
 
 def build(name: str, *, classes: int = len(LABELS), **options):
-    """A fresh keras.Model of network `name` with `classes` logits and the options of its constructor."""
-    return network(name).build(classes=classes, **options)
+    """A fresh keras.Model of network `name` with `classes` logits and the options of its constructor. BadChoice."""
+    chosen = network(name)
+    known = [option for option in inspect.signature(chosen.build).parameters if option != "classes"]
+    for option in options:
+        if option not in known:
+            raise BadChoice(f"{name} has no option {option!r} (known: {', '.join(known)})")
+    return chosen.build(classes=classes, **options)
