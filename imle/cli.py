@@ -115,12 +115,11 @@ def train(
     with refusals():
         from imle.inference import export_openvino
         from imle.ptbxl import PtbXl
-        from imle.tasks import SUPERCLASS
         from imle.tasks import task as task_called
         from imle.training.devices import all_gpus
         from imle.training.loop import recipe_of_run, settings_of_run
         from imle.training.loop import train as run
-        from imle.training.recipe import changed, read_settings, recipe_for
+        from imle.training.recipe import changed, read_settings, starting_recipe
 
         named = {
             "epochs": epochs,
@@ -139,13 +138,18 @@ def train(
         changes = {name: value for name, value in named.items() if value is not None} | read_settings(settings or [])
         begun = settings_of_run(out) if resume else {"network": "imle_net", "task": "superclass", "start": None}
         model, task, start = model or begun["network"], task or begun["task"], start or begun["start"]
-        if task != SUPERCLASS.name and not resume:  # the recipes' teachers tell the superclasses
-            changes = {"teacher": ""} | changes
-        recipe = changed(recipe_of_run(out) if resume else recipe_for(model), **changes)
+        task = task_called(task)
+        recipe = changed(recipe_of_run(out), **changes) if resume else starting_recipe(model, task, **changes)
         extras = [name for name, wanted in (("wandb", wandb), ("mlflow", mlflow)) if wanted]
-        data = open_with_store(PtbXl(data_dir, task_called(task)))
+        data = open_with_store(PtbXl(data_dir, task))
         own_options = read_settings(network_options or []) or begun.get("options")
-        how = {"resume": resume, "options": own_options, "start": start, "trackers": extras, "devices": all_gpus()[:gpus]}
+        how = {
+            "resume": resume,
+            "options": own_options,
+            "start": start,
+            "trackers": extras,
+            "devices": all_gpus()[:gpus],
+        }
         try:
             with training_bar(model, recipe.epochs) as on_step:
                 card = run(data, model, recipe, out, **how, on_step=on_step, on_epoch=say_epoch)
@@ -182,46 +186,18 @@ def evaluate(
     Labels and folds are those of the model's task.
     """
     with refusals():
-        import pandas as pd
+        from imle.evaluation.scoring import score_model
+        from imle.inference import model_folder
 
-        from imle.evaluation.calibration import check_fold, recalibrate
-        from imle.evaluation.model_card import write_model_card
-        from imle.evaluation.report import answer, training_of
-        from imle.evaluation.report import evaluate as score
-        from imle.evaluation.results import check_predictions, keep_predictions
-        from imle.evaluation.views import check_shifts
-        from imle.inference import load_model, model_folder
-        from imle.model_folder import write_atomically
-        from imle.ptbxl import PtbXl
-        from imle.tasks import task as task_called
-
-        check_shifts(shifts, calibrate)
-        if calibrate:
-            check_fold(fold)
-        predictor, folder = load_model(model, engine), model_folder(model)
-        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
-        if predictions:
-            common = {"model": predictor.name, "data": data.title, "task": data.task.name, "shifts": shifts}
-            check_predictions(predictions, common, list(predictor.labels))
         with bar(f"fold {fold}", MofNCompleteColumn()) as progress:
-            task = progress.add_task("records", total=None)
-            answers = answer(
-                predictor, data, fold, shifts, lambda done, n: progress.update(task, completed=done, total=n)
-            )
-        own = recalibrate(folder, answers.truth, answers.logits) if calibrate else predictor.card
-        report = score(answers, own, training_of(own, folder))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(out, json.dumps(report, indent=2) + "\n")
-        if predictions:
-            probabilities = own.probabilities(answers.logits)
-            keep_predictions(
-                predictions, report, pd.DataFrame(probabilities, pd.Index(answers.ids, name="ecg_id"), own.labels)
-            )
-        if card:
-            write_model_card(folder, out.parent)
+            told = progress.add_task("records", total=None)
+            report = score_model(
+                model, data_dir, fold, out, engine=engine, calibrate=calibrate, shifts=shifts, predictions=predictions,
+                card=card, tell=lambda done, n: progress.update(told, completed=done, total=n),
+            )  # fmt: skip
     print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
     if calibrate:
-        print(f"  temperature {own.temperature:.4f} and the thresholds of best F1 are in {folder}")
+        print(f"  temperature {report['temperature']:.4f} and the thresholds of best F1 are in {model_folder(model)}")
     for name, row in {**report["metrics"], **report["auc_by_label"]}.items():
         if row["value"] is not None:
             print(f"  {name:18} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imle.errors import BadChoice
 from imle.processor import has_bfloat16
+from imle.tasks import SUPERCLASS, Task
 
 RECIPES = Path(__file__).with_name("recipes.toml")
 
@@ -84,6 +85,11 @@ def recipe_for(network: str, **changes) -> Recipe:
     Raises BadChoice for a setting that no recipe has, or a value that it cannot take.
     """
     return changed(Recipe(), **{**recipes().get(network, {}), **changes})
+
+
+def starting_recipe(network: str, task: Task, **changes) -> Recipe:
+    """As `recipe_for`; the recipes' teachers tell the superclasses, so that one for another task has none unless named."""
+    return recipe_for(network, **({} if task is SUPERCLASS else {"teacher": ""}) | changes)
 
 
 def recipes() -> dict[str, dict]:

@@ -1,0 +1,237 @@
+"""A job's folder: the few files by which whoever runs a job and whoever looks at it know of each other.
+
+    job.json        the order, its number, owner and time; written once
+    ticket          when the job last joined the queue; removed with the wish to stop
+    heartbeat.json  what the process last said of itself
+    steps.jsonl     its loss and speed every other second
+    ended.json      how the last process ended; gone while one is wanted
+    lock            held by the process from before its start to its end, whatever that end is
+    log             what it printed
+
+Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from imle.jobs.job import Beat, JobRefused, Order, State
+from imle.model_folder import METRICS_FILE, write_atomically
+from imle.state_folder import state_folder
+
+JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
+    "job.json", "ticket", "heartbeat.json", "steps.jsonl", "ended.json", "lock", "log",
+)  # fmt: skip
+# What `imle.model_folder.replacing` leaves behind when it is killed: a process number before the file's name.
+LEFTOVER = re.compile(r"\.\d+\.")
+TAIL_BYTES = 64_000
+
+
+def jobs_folder() -> Path:
+    """Where all jobs lie, in the user's state folder."""
+    return state_folder() / "jobs"
+
+
+def all_folders() -> list[JobFolder]:
+    """The folders of all jobs, the oldest first."""
+    found = [JobFolder(path.parent) for path in jobs_folder().glob(f"[!.]*/{JOB}")]
+    return sorted(found, key=lambda folder: folder.number)
+
+
+def folder_of(job_id: str) -> JobFolder:
+    """The folder of the job called so. JobRefused where there is none."""
+    path = jobs_folder() / job_id
+    if Path(job_id).name != job_id or not (path / JOB).is_file():
+        raise JobRefused(f"there is no run {job_id!r}; `imle jobs` lists them")
+    return JobFolder(path)
+
+
+def new_folder(order: Order, owner: str) -> JobFolder:
+    """Make the folder of a new job, with the next number. JobRefused where nothing can be written."""
+    with writing():
+        jobs_folder().mkdir(parents=True, exist_ok=True)
+        with locked(jobs_folder() / "numbers"):
+            number = 1 + max([_last_number(), *(folder.number for folder in all_folders())])
+            write_atomically(jobs_folder() / "last_number", str(number))
+            path = jobs_folder() / f"{order.network}-{number}"
+            path.mkdir()
+            about = {"number": number, "owner": owner, "submitted": time.time(), "order": order.as_json()}
+            try:
+                write_atomically(path / JOB, json.dumps(about, indent=2) + "\n")
+            except OSError:
+                shutil.rmtree(path, ignore_errors=True)
+                raise
+    return JobFolder(path)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Within it, a folder that cannot be written to and a full disk are told in one sentence (JobRefused)."""
+    try:
+        yield
+    except OSError as error:
+        raise JobRefused(told(error)) from None
+
+
+def told(error: OSError) -> str:
+    """One sentence on a file that could not be written."""
+    where = error.filename or jobs_folder()
+    return f"{where} cannot be written ({(error.strerror or str(error)).lower()}); free or choose a place with IMLE_STATE_DIR"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`, waiting for it."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class JobFolder:
+    """One job on disk. Everything is read anew each time it is asked for."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._about = None
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def about(self) -> dict:
+        if self._about is None:
+            self._about = json.loads((self.path / JOB).read_text())
+        return self._about
+
+    @property
+    def number(self) -> int:
+        return self.about["number"]
+
+    @property
+    def order(self) -> Order:
+        return Order.from_json(self.about["order"])
+
+    def ticket(self) -> float | None:
+        """When the job joined the queue, as a Unix time; None where no process is wanted."""
+        try:
+            return float((self.path / TICKET).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def join_queue(self) -> None:
+        """Want a process. JobRefused where that cannot be written."""
+        with writing():
+            (self.path / ENDED).unlink(missing_ok=True)
+            (self.path / HEARTBEAT).unlink(missing_ok=True)
+            write_atomically(self.path / TICKET, repr(time.time()))
+
+    def leave_queue(self) -> None:
+        """Want no process any more."""
+        (self.path / TICKET).unlink(missing_ok=True)
+
+    def end(self, state: State, reason: str = "") -> None:
+        """Write down how it ended."""
+        ended = {"state": state, "reason": reason, "time": time.time()}
+        write_atomically(self.path / ENDED, json.dumps(ended) + "\n")
+        self.leave_queue()
+
+    def ended(self) -> dict | None:
+        """state, reason and time of the end; None where a process is at it, or was killed."""
+        return _read_json(self.path / ENDED)
+
+    def beat(self) -> Beat | None:
+        stored = _read_json(self.path / HEARTBEAT)
+        try:
+            return Beat(**stored) if stored else None
+        except TypeError:
+            return None
+
+    def say(self, beat: Beat) -> None:
+        write_atomically(self.path / HEARTBEAT, json.dumps(asdict(beat)))
+
+    def metrics(self) -> list[dict]:
+        """A row an epoch, as the training loop wrote them."""
+        return _read_lines(self.path / METRICS_FILE)
+
+    def steps(self) -> list[dict]:
+        """epoch (as a fraction), loss and records_per_s, every other second of the run."""
+        return _read_lines(self.path / STEPS)
+
+    def log(self, lines: int = 200) -> str:
+        """The log's last lines; a progress bar's rewritten line counts as its last state."""
+        try:
+            with (self.path / LOG).open("rb") as file:
+                file.seek(0, os.SEEK_END)
+                file.seek(max(0, file.tell() - TAIL_BYTES))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(line.rpartition("\r")[2].rstrip() for line in text.split("\n")[-lines - 1 :]).strip("\n")
+
+    def last_word(self) -> str:
+        """The log's last line that says anything."""
+        return next((line.strip() for line in reversed(self.log(40).split("\n")) if line.strip()), "")
+
+    def is_held(self) -> bool:
+        """Whether a process of this machine holds the job."""
+        try:
+            with (self.path / LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def sweep(self) -> None:
+        """Take away what a killed process left half written."""
+        for path in self.path.iterdir():
+            if LEFTOVER.match(path.name):
+                path.unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Remove the folder and all in it, at once for whoever looks. JobRefused where that cannot be."""
+        with writing():
+            gone = self.path.with_name(f".deleted-{self.path.name}")
+            self.path.rename(gone)
+            shutil.rmtree(gone)
+
+
+def _last_number() -> int:
+    """The number given last, so that a deleted job's is not given again."""
+    try:
+        return int((jobs_folder() / "last_number").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _read_json(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _read_lines(path: Path) -> list[dict]:
+    """The objects of a file of JSON lines, but for a last one that is still being written."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found

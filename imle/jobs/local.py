@@ -1,0 +1,137 @@
+"""Jobs on this machine: each a process group of its own that outlives who started it, and waits for its turn by itself.
+
+The starter takes the job's lock and hands it over as the new process's standard input, so that it is held from before
+the start until the end, whatever that end is. A process that waits for its turn holds no more than an interpreter; it
+looks every half second whether it is the first in the queue and a slot is free, and keeps the slot's lock to its end.
+So nothing needs to live for the queue to go on, and nothing has to be cleaned up after a kill.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, locked, writing
+from imle.jobs.job import LOCAL, Beat
+from imle.model_folder import write_atomically
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = "settings.json"
+LOOK_S = 0.5
+# The pages that people look at meanwhile come first.
+NICENESS = 10
+# How long a process that is about to end may still hold the lock.
+HANDOVER_S = 1.0
+
+
+class LocalRunner:
+    """This machine; as many jobs at once as `slots` says."""
+
+    name = LOCAL
+    title = "this machine"
+
+    def why_not(self) -> str | None:
+        return None
+
+    def launch(self, folder: JobFolder) -> None:
+        with writing(), (folder.path / LOCK).open("a+") as lock:
+            if not _take(lock, HANDOVER_S):
+                return
+            folder.say(Beat("starting", time.time(), 0, os.uname().nodename))
+            with (folder.path / LOG).open("a") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "imle.jobs.work", str(folder.path)],
+                    stdin=lock, stdout=log, stderr=log, start_new_session=True, cwd=folder.path, env=environment(),
+                )  # fmt: skip
+        # Nobody but root may ask for more of the processor than the starter itself has.
+        os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+
+    def is_alive(self, folder: JobFolder) -> bool:
+        return folder.is_held()
+
+    def log(self, folder: JobFolder, lines: int) -> str:
+        return folder.log(lines)
+
+
+def environment() -> dict[str, str]:
+    """The environment of a job's process: this package is found wherever it was started from, and Python says at once."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def slots() -> int:
+    """How many jobs run at once on this machine."""
+    try:
+        return max(1, int(json.loads((jobs_folder() / SETTINGS).read_text())["slots"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return 1
+
+
+def set_slots(number: int) -> None:
+    """Let so many jobs run at once; those that run go on. JobRefused where that cannot be written."""
+    with writing():
+        jobs_folder().mkdir(parents=True, exist_ok=True)
+        write_atomically(jobs_folder() / SETTINGS, json.dumps({"slots": int(number)}) + "\n")
+
+
+@contextmanager
+def turn(folder: JobFolder) -> Iterator[bool]:
+    """Wait until the job may run, and keep its slot within; False where it was stopped meanwhile."""
+    slot = None
+    while folder.ticket() is not None and slot is None:
+        slot = _free_slot(folder)
+        if slot is None:
+            time.sleep(LOOK_S)
+    try:
+        yield slot is not None
+    finally:
+        if slot is not None:
+            slot.close()
+
+
+def _free_slot(folder: JobFolder):
+    """The open, locked file of a slot where this job is the first in the queue and there is one; else None."""
+    with locked(jobs_folder() / "queue"):
+        if not _is_first(folder):
+            return None
+        for number in range(slots()):
+            slot = (jobs_folder() / f"slot-{number}").open("a")
+            if _take(slot):
+                return slot
+            slot.close()
+    return None
+
+
+def _is_first(folder: JobFolder) -> bool:
+    """Whether no job that waits on this machine has an earlier ticket."""
+    own = (folder.ticket() or float("inf"), folder.number)
+    return not any(
+        (ticket, other.number) < own
+        for other in all_folders()
+        if other.path != folder.path and (ticket := other.ticket()) is not None and _waits(other)
+    )
+
+
+def _waits(folder: JobFolder) -> bool:
+    beat = folder.beat()
+    return folder.order.runner == LOCAL and (beat is None or beat.what in ("starting", "waiting")) and folder.is_held()
+
+
+def _take(file, patience_s: float = 0.0) -> bool:
+    """Lock the open file, and say whether that went."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)

@@ -1,0 +1,181 @@
+"""The one interface to jobs: submit, list, look at, stop, resume, delete; and what a runner must do for it.
+
+A runner only starts a process and tells whether it lives. Everything else is the same for all of them, since a job's
+state lies in its folder (imle.jobs.folder): the wish that it run is its ticket there, and the process ends, keeping the
+best epoch, as soon as that is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import Protocol
+
+from imle.errors import BadChoice
+from imle.jobs.folder import JobFolder, all_folders, folder_of, new_folder, writing
+from imle.jobs.job import Beat, Job, JobRefused, Order, State
+from imle.jobs.local import LocalRunner
+
+FULL_BYTES = 1_000_000
+NOT_BEGUN = ("starting", "waiting")
+
+
+class Runner(Protocol):
+    """Where jobs run. name: as in an order; title: as the page shows it."""
+
+    name: str
+    title: str
+
+    def why_not(self) -> str | None:
+        """One sentence on why nothing can be started here now; None where it can."""
+
+    def launch(self, folder: JobFolder) -> None:
+        """Start `python -m imle.jobs.work FOLDER`, unless it lives. JobRefused where that cannot be."""
+
+    def is_alive(self, folder: JobFolder) -> bool:
+        """Whether the job's process lives, be it only waiting for its turn."""
+
+    def log(self, folder: JobFolder, lines: int) -> str:
+        """The last lines of what the process printed."""
+
+
+def runners() -> dict[str, Runner]:
+    """By name, all runners there are; some of them may have a reason why they cannot start anything now."""
+    return {one.name: one for one in (LocalRunner(),)}
+
+
+def runner_named(name: str) -> Runner:
+    """The runner called so. BadChoice where there is none."""
+    known = runners()
+    if name not in known:
+        raise BadChoice(f"there is no runner {name!r}; choose one of {', '.join(known)}")
+    return known[name]
+
+
+def submit(order: Order, owner: str = "") -> Job:
+    """Start a job, or have it wait for its turn. JobRefused, or BadChoice for an order that cannot be."""
+    order.recipe()
+    where = runner_named(order.runner)
+    if reason := where.why_not():
+        raise JobRefused(reason)
+    folder = new_folder(order, owner)
+    folder.join_queue()
+    where.launch(folder)
+    return _seen(folder)
+
+
+def jobs() -> list[Job]:
+    """All jobs, the newest first. One that waits for its turn and lost its process gets another."""
+    folders = all_folders()
+    found = [_seen(folder) for folder in folders]
+    for folder, job in zip(folders, found, strict=True):
+        if job.state is State.QUEUED and not runner_named(job.order.runner).is_alive(folder):
+            runner_named(job.order.runner).launch(folder)
+    return found[::-1]
+
+
+def find(job_id: str) -> Job:
+    """The job called so, as it is now. JobRefused where there is none."""
+    return _seen(folder_of(job_id))
+
+
+def metrics(job_id: str) -> list[dict]:
+    """A row an epoch: epoch, loss, learning_rate, fold9_macro_auc, fold9_auc by label, time."""
+    return folder_of(job_id).metrics()
+
+
+def steps(job_id: str) -> list[dict]:
+    """epoch (as a fraction), loss, records_per_s, every other second of the run."""
+    return folder_of(job_id).steps()
+
+
+def log(job_id: str, lines: int = 200) -> str:
+    """The last lines of what the job printed."""
+    folder = folder_of(job_id)
+    return runner_named(folder.order.runner).log(folder, lines)
+
+
+def stop(job_id: str) -> None:
+    """Have the job end, keeping its best epoch. JobRefused where it does not run or wait."""
+    folder = folder_of(job_id)
+    state = _seen(folder).state
+    if not state.is_active:
+        raise JobRefused(f"{job_id} is {state} and cannot be stopped")
+    with writing():
+        folder.leave_queue()
+
+
+def resume(job_id: str) -> None:
+    """Have the job go on from its last whole epoch. JobRefused where it runs, waits or is finished."""
+    folder = folder_of(job_id)
+    state = _seen(folder).state
+    if not state.can_resume:
+        raise JobRefused(f"{job_id} is {state} and cannot be resumed")
+    where = runner_named(folder.order.runner)
+    if reason := where.why_not():
+        raise JobRefused(reason)
+    folder.join_queue()
+    where.launch(folder)
+
+
+def delete(job_id: str) -> None:
+    """Remove the job with its model. JobRefused while it runs or waits."""
+    folder = folder_of(job_id)
+    state = _seen(folder).state
+    if state.is_active:
+        raise JobRefused(f"{job_id} is {state}; stop it before it is deleted")
+    folder.delete()
+
+
+def _seen(folder: JobFolder) -> Job:
+    """The job as its folder and its runner tell."""
+    beat, ended = folder.beat(), folder.ended()
+    state, reason, at = _state(folder, beat, ended)
+    about = folder.about
+    return Job(
+        id=folder.id,
+        number=folder.number,
+        order=folder.order,
+        state=state,
+        folder=folder.path,
+        submitted=about["submitted"],
+        owner=about.get("owner", ""),
+        ended=at,
+        reason=reason,
+        beat=beat,
+    )
+
+
+def _state(folder: JobFolder, beat: Beat | None, ended: dict | None) -> tuple[State, str, float | None]:
+    """State, reason and time of the end."""
+    if ended is not None:
+        return State(ended["state"]), ended["reason"], ended["time"]
+    wanted = folder.ticket() is not None
+    begun = beat is not None and beat.what not in NOT_BEGUN
+    if runner_named(folder.order.runner).is_alive(folder):
+        if not wanted:
+            return State.STOPPING, "", None
+        return State.RUNNING if begun else State.QUEUED, "", None
+    if folder.ended() is not None:  # it ended between the two looks
+        return _state(folder, beat, folder.ended())
+    if not wanted:
+        return State.STOPPED, "stopped before it began", beat.time if beat else None
+    if beat is None or beat.what == "waiting":
+        return State.QUEUED, "", None
+    return State.KILLED, _why_killed(folder, beat), beat.time
+
+
+def _why_killed(folder: JobFolder, beat: Beat) -> str:
+    """One sentence on a process that is gone without having said why."""
+    if shutil.disk_usage(folder.path).free < FULL_BYTES:
+        return f"the disk of {folder.path} is full; free some of it and resume"
+    if beat.host == os.uname().nodename and beat.time < _boot_time():
+        return "the machine was restarted; resume goes on from the last whole epoch"
+    if beat.what == "starting":
+        return f"the process ended before it began: {folder.last_word() or 'its log is empty'}"
+    return "the process was ended from outside (or by want of memory); resume goes on from the last whole epoch"
+
+
+def _boot_time() -> float:
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else 0.0

@@ -1,0 +1,217 @@
+"""The process of a job, `python -m imle.jobs.work FOLDER`: waits for its turn, trains, scores fold 9, writes the card.
+
+It says in the folder what it does and how it ended. It ends early, keeping the best epoch, on the first interrupt, on
+SIGTERM, or when its ticket is taken away; started again, it goes on from the last whole epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+from imle.errors import Refusal
+from imle.jobs.folder import STEPS, JobFolder, told
+from imle.jobs.job import LOCAL, Beat, State
+from imle.jobs.local import turn
+from imle.model_folder import NotAModel, read_card, write_atomically
+
+BEAT_S = 1.0
+STEP_ROW_S = 2.0
+# What a report on a fold is called in the run's folder.
+REPORT = "fold{}.json"
+PREDICTIONS = "predictions.parquet"
+
+
+def main(path: str) -> int:
+    folder = JobFolder(Path(path))
+    signal.signal(signal.SIGTERM, _interrupt)
+    with Pulse(folder) as pulse:
+        try:
+            state, reason = run(folder, pulse)
+        except KeyboardInterrupt:
+            state, reason = State.STOPPED, _what_is_kept(folder)
+        except Refusal as error:
+            state, reason = State.FAILED, str(error)
+        except OSError as error:
+            traceback.print_exc()
+            state, reason = State.FAILED, told(error)
+        except MemoryError:
+            state, reason = (
+                State.FAILED,
+                "there was not memory enough; take a smaller batch, or end other work, and resume",
+            )
+        except Exception as error:
+            traceback.print_exc()
+            state, reason = (
+                State.FAILED,
+                f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}; see the log",
+            )
+    print(f"{state}: {reason}" if reason else state, flush=True)
+    folder.end(state, reason)
+    return 0 if state in (State.FINISHED, State.STOPPED) else 1
+
+
+def run(folder: JobFolder, pulse: Pulse) -> tuple[State, str]:
+    """Do the whole job; returns how it ended and why."""
+    order = folder.order
+    with turn(folder) if order.runner == LOCAL else nullcontext(True) as mine:
+        if not mine:
+            raise KeyboardInterrupt
+        folder.sweep()
+        pulse.say("reading")
+        train_model(folder, pulse)
+        pulse.say("evaluating")
+        score(folder)
+    return State.FINISHED, ""
+
+
+def train_model(folder: JobFolder, pulse: Pulse) -> None:
+    """Train, or go on, until all epochs are done; the best one's model is in the folder with its OpenVINO form."""
+    from imle.inference import export_openvino
+    from imle.ptbxl import PtbXl
+    from imle.tasks import task
+    from imle.training.devices import all_gpus
+    from imle.training.loop import CHECKPOINT, train
+
+    order, recipe = folder.order, folder.order.recipe()
+    data = PtbXl(order.data_dir, task(order.task))
+    data.build_store()
+    resume = (folder.path / CHECKPOINT).is_file()
+    watch = StepWatch(folder, pulse, recipe.epochs, done=len(folder.metrics()) if resume else 0)
+    train(
+        data, order.network, recipe, folder.path, resume=resume, options=order.options or None,
+        start=Path(order.start) if order.start else None, trackers=order.trackers, devices=all_gpus(),
+        on_step=watch.step, on_epoch=watch.epoch,
+    )  # fmt: skip
+    export_openvino(folder.path)
+
+
+def score(folder: JobFolder, fold: int = 9) -> dict:
+    """Score the finished model on `fold` (9 also fits its temperature and thresholds), and write its card anew."""
+    from imle.evaluation.scoring import score_model
+
+    return score_model(
+        folder.path, Path(folder.order.data_dir), fold, folder.path / REPORT.format(fold),
+        calibrate=fold == 9, predictions=folder.path / PREDICTIONS, card=True,
+    )  # fmt: skip
+
+
+class Pulse:
+    """Says once a second in the folder that the process lives and what it does, and ends it when it is not wanted."""
+
+    def __init__(self, folder: JobFolder):
+        self.folder = folder
+        self.beat = Beat("waiting", time.time(), os.getpid(), os.uname().nodename)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Pulse:
+        self._tell()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def say(self, what: str, **known) -> None:
+        self.beat = replace(self.beat, what=what, **known)
+        self._tell()
+
+    def _run(self) -> None:
+        asked = False
+        while not self._done.wait(BEAT_S):
+            self._tell()
+            if not asked and self.folder.ticket() is None:
+                asked = True
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def _tell(self) -> None:
+        self.beat = replace(self.beat, time=time.time(), memory_mb=_resident_mb())
+        try:
+            self.folder.say(self.beat)
+        except OSError:  # a full disk ends the run where it loses something, not here
+            print("the heartbeat could not be written", file=sys.stderr)
+
+
+class StepWatch:
+    """Turns what the loop tells of its steps into beats, and every other second into a row of steps.jsonl."""
+
+    def __init__(self, folder: JobFolder, pulse: Pulse, epochs: int, done: int):
+        self.path, self.pulse, self.epochs = folder.path / STEPS, pulse, epochs
+        self.started, self.first = time.monotonic(), None
+        self.row_at, self.row_step, self.row_loss = 0.0, 0, 0.0
+        kept = [row for row in folder.steps() if row["epoch"] <= done]
+        write_atomically(self.path, "".join(f"{json.dumps(row)}\n" for row in kept))
+
+    def step(self, now) -> None:
+        """Take in a `Progress` of the training loop."""
+        at = now.epoch * now.steps + now.step
+        if self.first is None:  # the first step compiles, and would spoil the forecast
+            self.first, self.started = at, time.monotonic()
+        left = self.epochs * now.steps - at
+        seconds = time.monotonic() - self.started
+        self.pulse.beat = replace(
+            self.pulse.beat, what="training", epoch=now.epoch + 1, epochs=self.epochs, step=now.step, steps=now.steps,
+            loss=now.loss, records_per_s=now.records_per_s,
+            seconds_left=left * seconds / (at - self.first) if at > self.first else None,
+        )  # fmt: skip
+        self._row(now)
+
+    def epoch(self, row: dict) -> None:
+        """Say a line of an epoch that ended."""
+        print(
+            f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True
+        )
+
+    def _row(self, now) -> None:
+        """The mean loss since the last row, as the loop tells that since the epoch's beginning."""
+        if now.step < self.row_step:
+            self.row_step, self.row_loss = 0, 0.0
+        last = now.step == now.steps
+        if not last and time.monotonic() - self.row_at < STEP_ROW_S:
+            return
+        total = now.loss * now.step
+        mean = (total - self.row_loss) / max(1, now.step - self.row_step)
+        row = {
+            "epoch": round(now.epoch + now.step / now.steps, 5),
+            "loss": round(mean, 5),
+            "records_per_s": round(now.records_per_s, 1),
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.row_at, self.row_step, self.row_loss = time.monotonic(), now.step, total
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+def _what_is_kept(folder: JobFolder) -> str:
+    try:
+        card = read_card(folder.path)
+    except NotAModel:
+        return "stopped before the first epoch ended; resume begins it again"
+    return (
+        f"stopped; keeps epoch {card.recipe['best_epoch']} (fold 9 macro AUC {card.metrics['fold9']['macro_auc']:.4f})"
+    )
+
+
+def _resident_mb() -> float | None:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
