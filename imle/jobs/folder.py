@@ -8,7 +8,10 @@
     lock            held by the process from before its start to its end, whatever that end is
     log             what it printed
 
-Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model.
+    test            the wish to read fold 10
+
+Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model; and
+those of its end: fold9.json, fold10.json, predictions.parquet, README.md.
 """
 
 from __future__ import annotations
@@ -31,6 +34,8 @@ from imle.state_folder import state_folder
 JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
     "job.json", "ticket", "heartbeat.json", "steps.jsonl", "ended.json", "lock", "log",
 )  # fmt: skip
+REPORT, PREDICTIONS, TEST = "fold{}.json", "predictions.parquet", "test"
+TEST_FOLD = 10
 # What `imle.model_folder.replacing` leaves behind when it is killed: a process number before the file's name.
 LEFTOVER = re.compile(r"\.\d+\.")
 TAIL_BYTES = 64_000
@@ -94,6 +99,31 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def take(file, patience_s: float = 0.0) -> bool:
+    """Lock the open file, and say whether that went. It stays locked until every process that has it open is gone."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process of this machine holds the lock file at `path`."""
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class JobFolder:
@@ -167,6 +197,21 @@ class JobFolder:
         """epoch (as a fraction), loss and records_per_s, every other second of the run."""
         return _read_lines(self.path / STEPS)
 
+    def report_path(self, fold: int) -> Path:
+        return self.path / REPORT.format(fold)
+
+    def report(self, fold: int) -> dict | None:
+        """What `imle evaluate` says of the finished run on `fold`; None where it did not come to that."""
+        return _read_json(self.report_path(fold))
+
+    def wish_test(self) -> None:
+        """Have fold 10 read by the next process. JobRefused where that cannot be written."""
+        with writing():
+            (self.path / TEST).touch()
+
+    def wants_test(self) -> bool:
+        return (self.path / TEST).is_file() and self.report(TEST_FOLD) is None
+
     def log(self, lines: int = 200) -> str:
         """The log's last lines; a progress bar's rewritten line counts as its last state."""
         try:
@@ -184,14 +229,7 @@ class JobFolder:
 
     def is_held(self) -> bool:
         """Whether a process of this machine holds the job."""
-        try:
-            with (self.path / LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return is_locked(self.path / LOCK)
 
     def sweep(self) -> None:
         """Take away what a killed process left half written."""
