@@ -69,6 +69,7 @@ def _data_lines() -> list[tuple[str, str]]:
 
 def _model() -> None:
     """Its name, or a choice where there are several, and the engine it runs on."""
+    state.follow_usual()
     models = state.models()
     if len(models) > 1:
         st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=_last_part)

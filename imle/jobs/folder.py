@@ -39,6 +39,8 @@ TEST_FOLD = 10
 # What `imle.model_folder.replacing` leaves behind when it is killed: a process number before the file's name.
 LEFTOVER = re.compile(r"\.\d+\.")
 TAIL_BYTES = 64_000
+# What TensorFlow prints at every start, whatever its log level.
+GREETING = re.compile(r"WARNING: All log messages before absl|I\d{4} \d|W\d{4} \d")
 
 
 def jobs_folder() -> Path:
@@ -213,7 +215,7 @@ class JobFolder:
         return (self.path / TEST).is_file() and self.report(TEST_FOLD) is None
 
     def log(self, lines: int = 200) -> str:
-        """The log's last lines; a progress bar's rewritten line counts as its last state."""
+        """The log's last lines, without TensorFlow's greetings; a line rewritten in place counts as its last state."""
         try:
             with (self.path / LOG).open("rb") as file:
                 file.seek(0, os.SEEK_END)
@@ -221,7 +223,8 @@ class JobFolder:
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        return "\n".join(line.rpartition("\r")[2].rstrip() for line in text.split("\n")[-lines - 1 :]).strip("\n")
+        shown = [line.rpartition("\r")[2].rstrip() for line in text.split("\n") if not GREETING.match(line)]
+        return "\n".join(shown[-lines - 1 :]).strip("\n")
 
     def last_word(self) -> str:
         """The log's last line that says anything."""
