@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import roles, state
+from dashboard import roles
 from imle import jobs, serving
 from imle.errors import BadChoice, Refusal
 from imle.jobs import pace
@@ -16,11 +16,12 @@ from imle.jobs.checks import check
 from imle.jobs.job import Order
 from imle.jobs.local import set_slots
 
-RUN, REFUSED = "run", "training_refused"
+RUN, REFUSED, ACTED = "run", "training_refused", "training_acted"
 
 
 def act(action: Callable, *words) -> None:
     """In a callback: do it, or keep the sentence of its refusal for `refusal`."""
+    st.session_state[ACTED] = True
     try:
         action(*words)
     except Refusal as error:
@@ -30,6 +31,12 @@ def act(action: Callable, *words) -> None:
 def refusal() -> str | None:
     """What the last action refused, once."""
     return st.session_state.pop(REFUSED, None)
+
+
+def draw_all_if_acted() -> None:
+    """In a fragment: after an action, draw the whole page anew, all of which may tell of what was done."""
+    if st.session_state.pop(ACTED, False):
+        st.rerun()
 
 
 def start(order: Order) -> None:
@@ -67,14 +74,12 @@ def use(folder: Path) -> None:
     """Have the model in `folder` serve on every page."""
     roles.require_trainer()
     serving.serve(folder)
-    state.follow_usual()
 
 
 def go_back(folder: Path) -> None:
     """Have the model in `folder` serve no more."""
     roles.require_trainer()
     serving.withdraw(folder)
-    state.follow_usual()
 
 
 def measure(order: Order) -> None:

@@ -34,5 +34,5 @@ with right:
             "epoch, can be stopped and resumed, and when it is finished one click has it answer on every page."
         )
 if listed:
-    history(listed)
+    history()
 state.keep(training_form.KEYS)

@@ -12,12 +12,14 @@ from dashboard.words import duration
 from imle import jobs
 from imle.jobs import Job, State
 
+FOLLOW_S = 5
 FIGURE = st.column_config.NumberColumn(format="%.4f")
 
 
-def history(listed: list[Job]) -> None:
-    """Draw the table, the newest run first; a click on a heading sorts it."""
-    table = history_table(listed)
+@st.fragment(run_every=FOLLOW_S)
+def history() -> None:
+    """Draw the table, the newest run first, anew every few seconds; a click on a heading sorts it."""
+    table = history_table(jobs.jobs())
     headed("Runs", table, "runs")
     st.dataframe(
         table, hide_index=True, key="runs_table", placeholder="–",

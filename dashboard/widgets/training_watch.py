@@ -51,6 +51,7 @@ def watched(listed: list[Job]) -> tuple[str, list[str]]:
 @st.fragment(run_every=FOLLOW_S)
 def watch(run: str, beside: list[str], locked: bool) -> None:
     """Draw the run anew every other second."""
+    actions.draw_all_if_acted()
     try:
         job = jobs.find(run)
     except Refusal as error:
