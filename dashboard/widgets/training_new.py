@@ -46,12 +46,12 @@ def new_run(locked: bool) -> None:
         found = checks.records_of(order.data_dir, order.task)
     except Refusal as error:
         refuse(error)
-        st.button("Start", type="primary", disabled=True, key="train_start_button")
+        st.button("Start", disabled=True, key="train_start_button")
         return
     _records(found)
     _cost(order, found, locked)
     st.button(
-        "Start", type="primary", disabled=locked, key="train_start_button",
+        "Start", disabled=locked, key="train_start_button",
         on_click=partial(actions.act, actions.start, order),
     )  # fmt: skip
 
@@ -100,9 +100,7 @@ def _example() -> str:
 
 
 def _records(found: checks.Records) -> None:
-    note(
-        f"{found.title}: {found.train:,} records train, {found.select:,} select"
-    )
+    note(f"{found.title}: {found.train:,} records train, {found.select:,} select")
 
 
 def _cost(order: Order, found: checks.Records, locked: bool) -> None:

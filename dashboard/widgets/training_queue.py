@@ -24,7 +24,9 @@ def queue_controls(listed: list[Job], locked: bool) -> None:
             f":gray[{running} running, {waiting} waiting · in use: {plain(Path(state.usual_model()).name)}]",
             width="content",
         )
-        st.markdown(":gray[Runs at once]", width="content", help="How many runs go at once on this machine; others wait.")
+        st.markdown(
+            ":gray[Runs at once]", width="content", help="How many runs go at once on this machine; others wait."
+        )
         st.number_input(
             "Runs at once", 1, MOST_SLOTS, value=slots(), step=1, key="train_slots", disabled=locked,
             label_visibility="collapsed", width=110, on_change=_let_run,
