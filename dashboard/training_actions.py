@@ -29,7 +29,8 @@ def act(action: Callable, *words) -> None:
 
 
 def refusal() -> str | None:
-    """What the last action refused, once."""
+    """What the last action refused, once; for a page that is drawn whole."""
+    st.session_state.pop(ACTED, None)
     return st.session_state.pop(REFUSED, None)
 
 

@@ -44,11 +44,17 @@ LOOKS_FOR_SERVER = ("/_stcore/health", "/_stcore/host-config")
 
 
 @contextmanager
-def serving(data_dir: Path = DEMO_COHORT, state_dir: Path | None = None, app: str = APP, options: tuple[str, ...] = ()):
+def serving(
+    data_dir: Path = DEMO_COHORT,
+    state_dir: Path | None = None,
+    app: str = APP,
+    options: tuple[str, ...] = (),
+    kill: bool = False,
+):
     """The address of a dashboard that serves `data_dir` with the shipped model on a free port of 127.0.0.1.
 
     What users make is kept in `state_dir`, else in a folder that goes with the server. `app` is the script that is
-    run, `options` are Streamlit's own.
+    run, `options` are Streamlit's own. With `kill` the server ends by SIGKILL.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -63,7 +69,7 @@ def serving(data_dir: Path = DEMO_COHORT, state_dir: Path | None = None, app: st
         _wait_for(f"{address}/_stcore/health", server)
         yield address
     finally:
-        server.terminate()
+        server.kill() if kill else server.terminate()
         server.wait(timeout=30)
         own_state.cleanup()
 

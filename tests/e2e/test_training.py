@@ -1,12 +1,17 @@
 """The training page in a real browser: a short real run is started, watched, stopped, resumed, put to use and taken back."""
 
+import random
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
 from running import SIZES, serving, settled
 from test_compare import WIDE
 from test_reading import LOW_CONTRAST
+
+from imle import jobs, load_model
+from imle.assets import DEMO_COHORT
 
 pytestmark = pytest.mark.e2e
 RUN_MS = 240_000
@@ -75,3 +80,26 @@ def test_nothing_scrolls_sideways_and_all_text_can_be_read(browser, address, wid
     button = page.get_by_role("button", name="Start", exact=True).bounding_box()
     assert button["y"] + button["height"] <= height  # the form is seen whole
     page.close()
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_the_dashboard_lose_nothing(browser, tmp_path, monkeypatch):
+    """A run must not notice that the dashboard died, nor a dashboard that came back miss the run."""
+    monkeypatch.setenv("IMLE_STATE_DIR", str(tmp_path))
+    settings = {"epochs": 400, "batch_size": 8, "precision": "float32"}
+    job = jobs.submit(jobs.Order("mousavi", str(DEMO_COHORT), settings=settings))
+    rng = random.Random(5)
+    for _ in range(20):
+        with serving(state_dir=tmp_path, kill=True) as address:
+            page = browser.new_page()
+            page.goto(f"{address}/training")
+            expect(page.get_by_text(f"{job.id} ·")).to_contain_text(re.compile("reading|training"))
+            page.wait_for_timeout(rng.uniform(0, 3000))
+            page.close()
+        assert jobs.find(job.id).state is jobs.State.RUNNING
+    epochs = len(jobs.metrics(job.id))
+    assert epochs > 1
+    jobs.stop(job.id)
+    while jobs.find(job.id).state.is_active:
+        time.sleep(0.2)
+    assert len(load_model(tmp_path / "jobs" / job.id).labels) == 5
