@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import roles
 from imle import jobs, serving
-from imle.errors import BadChoice, Refusal
+from imle.errors import Refusal
 from imle.jobs import pace
 from imle.jobs.checks import check
 from imle.jobs.job import Order
@@ -63,10 +63,7 @@ def read_test_fold(job_id: str) -> None:
 
 
 def delete(job_id: str) -> None:
-    """Delete a run with its model. BadChoice for the one that serves."""
     roles.require_trainer()
-    if serving.served() == jobs.find(job_id).folder.resolve():
-        raise BadChoice(f"{job_id} serves on every page; go back to another model before it is deleted")
     jobs.delete(job_id)
     st.session_state.pop(RUN, None)
 

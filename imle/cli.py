@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, TextColumn
 
+from imle.cli_jobs import app as jobs_app
 from imle.errors import Refusal
+from imle.shell import bar, complain, refusals, telling_bar, training_bar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with a page of notices
 
@@ -24,7 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-err = Console(stderr=True)
+
+app.add_typer(jobs_app, name="jobs")
 
 DEFAULT_DATA = Path("data/ptbxl")
 
@@ -385,65 +385,12 @@ def trust(
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))
 
 
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Show a Refusal, or a file that cannot be written, as one sentence and exit with status 2."""
-    try:
-        yield
-    except Refusal as error:
-        complain(error)
-        raise typer.Exit(2) from None
-    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
-        complain(f"{error.filename} cannot be written ({error.strerror.lower()}); choose another place")
-        raise typer.Exit(2) from None
-
-
-def complain(what) -> None:
-    """One sentence on stderr, unwrapped so that it can be searched and copied; a fact to give is named as its option."""
-    if facts := getattr(what, "facts", ()):
-        what = type(what)(what.path, facts, [f"--{fact.replace('_', '-')}" for fact in facts])
-    print(f"imle: {what}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def bar(title: str, *columns) -> Iterator[Progress]:
-    """A progress bar on stderr, silent where that is no terminal."""
-    parts = (TextColumn(title), BarColumn(), *columns, TimeRemainingColumn())
-    with Progress(*parts, console=err, transient=True, disable=not err.is_terminal) as progress:
-        yield progress
-
-
 def open_with_store(data):
     """`data` with its waveform store built, under a progress bar where that takes a while."""
     with bar("building the waveform store", MofNCompleteColumn()) as progress:
         task = progress.add_task("records", total=None)
         data.build_store(lambda done, total: progress.update(task, completed=done, total=total))
     return data
-
-
-@contextmanager
-def training_bar(model: str, epochs: int) -> Iterator[Callable]:
-    """A bar over all steps of a run; gives the function that moves it."""
-    with bar(f"training {model}", TextColumn("{task.fields[note]}")) as progress:
-        task = progress.add_task("steps", total=None, note="")
-
-        def on_step(now) -> None:
-            note = f"epoch {now.epoch + 1}/{epochs}  loss {now.loss:.4f}  {now.records_per_s:.0f} records/s"
-            progress.update(task, completed=now.epoch * now.steps + now.step, total=epochs * now.steps, note=note)
-
-        yield on_step
-
-
-@contextmanager
-def telling_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for work in several parts; gives the function that is told (what, done, total)."""
-    with bar("", TextColumn("{task.fields[what]}"), MofNCompleteColumn()) as progress:
-        task = progress.add_task("parts", total=None, what="")
-
-        def tell(what: str, done: int, total: int) -> None:
-            progress.update(task, what=what, completed=done, total=total)
-
-        yield tell
 
 
 def say_epoch(row: dict) -> None:

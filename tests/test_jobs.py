@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from imle import PtbXl, jobs, load_model, serving
 from imle.assets import DEMO_COHORT, WEIGHTS
+from imle.cli import app
 from imle.errors import BadChoice, Refusal
 from imle.jobs import JobRefused, Order, State, checks, pace
 from imle.jobs.folder import JobFolder, all_folders, folder_of, jobs_folder, new_folder
@@ -125,6 +128,28 @@ def test_a_model_serves_and_goes_back(finished, monkeypatch):
         serving.serve(WEIGHTS / "imle_net_plus_mi")
     with pytest.raises(NotAModel):
         serving.serve(finished)
+
+
+def test_the_shell_shows_and_uses_runs(finished, monkeypatch):
+    """An engineer on a machine without a browser has the same runs."""
+    monkeypatch.setenv("IMLE_STATE_DIR", str(finished))
+
+    def imle(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["jobs", *words])
+        return done.exit_code, done.output
+
+    assert re.match(r"mousavi-1 +finished +fold 9 macro AUC 0\.\d{4}$", imle()[1].strip())
+    assert "epoch 2:" in imle("log", "mousavi-1")[1]
+    assert imle("use", "mousavi-1") == (0, "")
+    assert "in use" in imle()[1]
+    assert imle("delete", "mousavi-1") == (
+        2,
+        "imle: mousavi-1 serves on every page; go back to another model before it is deleted\n",
+    )
+    assert imle("back") == (0, "the usual model\n")
+    assert imle("stop", "mousavi-1") == (2, "imle: mousavi-1 is finished and cannot be stopped\n")
+    assert imle("resume", "mousavi-9") == (2, "imle: there is no run 'mousavi-9'; `imle jobs` lists them\n")
+    assert imle("start", "--data-dir", "/nowhere")[0] == 2
 
 
 def test_a_served_model_that_is_gone_serves_no_more(tmp_path):

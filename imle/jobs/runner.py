@@ -16,6 +16,7 @@ from imle.errors import BadChoice
 from imle.jobs.folder import TEST_FOLD, JobFolder, all_folders, folder_of, new_folder, writing
 from imle.jobs.job import Beat, Job, JobRefused, Order, State
 from imle.jobs.local import LocalRunner
+from imle.serving import served
 
 FULL_BYTES = 1_000_000
 NOT_BEGUN = ("starting", "waiting")
@@ -126,11 +127,13 @@ def report(job_id: str, fold: int) -> dict | None:
 
 
 def delete(job_id: str) -> None:
-    """Remove the job with its model. JobRefused while it runs or waits."""
+    """Remove the job with its model. JobRefused while it runs or waits, and for the one that serves on the pages."""
     folder = folder_of(job_id)
     state = _seen(folder).state
     if state.is_active:
         raise JobRefused(f"{job_id} is {state}; stop it before it is deleted")
+    if served() == folder.path.resolve():
+        raise JobRefused(f"{job_id} serves on every page; go back to another model before it is deleted")
     folder.delete()
 
 
