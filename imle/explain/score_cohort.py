@@ -18,7 +18,7 @@ import pandas as pd
 
 from imle.errors import BadChoice
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
-from imle.explain.attribution import METHODS, attribute
+from imle.explain.attribution import attribute, method_called, methods_of
 from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, writable, write_agreement
 from imle.explain.guidelines import Guideline
 from imle.inference import Predictor
@@ -52,8 +52,9 @@ def score_cohort(
     records: of each diagnosis at most so many, drawn by `seed`; all where None. A diagnosis that names every place is
     left out. BadChoice where there is nothing to score, `out` cannot be written or its folder of steps is of another run.
     """
-    if method not in METHODS:
-        raise BadChoice(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    method_called(method)
+    if method not in methods_of(predictor):
+        raise BadChoice(f"{predictor.name} has no attention; choose one of {', '.join(methods_of(predictor))}")
     ids = data.ids(folds)
     cases = diagnoses(data, ids, predictor.labels, table, records, seed)
     if cases.empty:
