@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import agreement_state, agreements, state
+from dashboard.agreement_cohorts import narrowed
 from dashboard.widgets import guideline_controls
 from dashboard.widgets.frame import refuse
 from dashboard.widgets.guideline_parts import Shown, all_diagnoses, definitions, headline, leads_and_records
@@ -19,19 +20,21 @@ if not offered:
 
 state.restore(guideline_controls.KEYS)
 chosen = guideline_controls.top_line(list(offered))
-names, place = [name for name in chosen[:2] if name], chosen[2]
+names, places = [name for name in chosen[:2] if name], chosen[2:]
 try:
     table = agreement_state.table()
-    cohorts = {name: agreement_state.agreement(offered[name]) for name in names}
+    held = [agreement_state.cohorts(offered[name]) for name in names]
+    among = guideline_controls.cohort_choice(places[1], held)
+    cohorts = {name: narrowed(agreement_state.agreement(offered[name]), among) for name in names}
 except Refusal as error:
     refuse(error)
     st.stop()
 
-code = guideline_controls.diagnosis_choice(place, agreements.codes_of(cohorts[names[0]]), table)
+code = guideline_controls.diagnosis_choice(places[0], agreements.codes_of(cohorts[names[0]]), table)
 shown = [
-    Shown(offered[name], Series(name, number), cohort, rows)
+    Shown(offered[name], Series(name, number), cohort, among, agreements.of_code(cohort, code))
     for number, (name, cohort) in enumerate(cohorts.items())
-    if len(rows := agreements.of_code(cohort, code))
+    if code in agreements.codes_of(cohort)
 ]
 headline(shown, table[code], code)
 leads_and_records(shown, table[code], code)

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from imle.errors import BadChoice
+from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
 from imle.explain.attribution import attribute, method_called, methods_of
 from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, writable, write_agreement
@@ -32,6 +33,9 @@ STEP = 32
 AVERAGE_RECORDS = 400
 # The records whose mean heatmap is a class's own (Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).
 SUREST_RECORDS = 100
+
+# What a cohort can be told apart by later on.
+WHO = ("sex", "age_band", "validated")
 
 Tell = Callable[[str, int, int], None]
 
@@ -77,6 +81,7 @@ def score_cohort(
         scored.append(steps.frame(f"rows-{first:06d}", lambda step=step: cohort.score(step, table, averages)))
     tell("scoring", len(cases), len(cases))
     rows = _with_probability(pd.concat(scored, ignore_index=True), pd.DataFrame(p, ids, list(predictor.labels)))
+    rows = rows.join(attributes_of(data, ids)[list(WHO)], on="ecg_id")
     found = CohortAgreement(rows, averages, surest, about)
     write_agreement(Path(out), found)
     steps.discard()
