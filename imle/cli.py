@@ -381,9 +381,12 @@ def trust(
     records: Annotated[int, typer.Option(min=1, help="Records of folds 9 and 10, of each label as many.")] = 100,
     engine: Engine = None,
 ):
-    """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth."""
+    """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth.
+
+    Stopped and run again, it goes on.
+    """
     with refusals():
-        from imle.explain.trust_table import EVERY, check_suffix, summarise, write_trust
+        from imle.explain.trust_table import EVERY, check_suffix
         from imle.explain.trust_table import trust as measure_trust
         from imle.inference import load_model
         from imle.ptbxl import PtbXl
@@ -393,9 +396,7 @@ def trust(
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
         with telling_bar() as tell:
-            rows = summarise(measure_trust(predictor, data, records, tell=tell))
-        about = {"model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records}
-        write_trust(out, rows, about)
+            rows = measure_trust(predictor, data, out, records, tell=tell)
     print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
     for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))

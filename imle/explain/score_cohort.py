@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,12 +19,13 @@ from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
 from imle.explain.attribution import attribute, method_called, methods_of
-from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, writable, write_agreement
+from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, write_agreement
 from imle.explain.guidelines import Guideline
+from imle.explain.steps import Steps
 from imle.inference import Predictor
 from imle.leads import LEADS
 from imle.measure.segments import segments_of_signal
-from imle.model_folder import model_digest, replacing, write_atomically
+from imle.model_folder import model_digest
 from imle.ptbxl import PtbXl
 
 STEP = 32
@@ -69,7 +69,7 @@ def score_cohort(
         "data": data.title, "folds": list(folds), "records": records, "seed": seed,
         "weights": model_digest(predictor.folder), "guidelines": _digest(table),
     }  # fmt: skip
-    steps = _Steps(Path(out), about)
+    steps = Steps(Path(out), about)
     cohort = _Cohort(predictor, data, method)
     p = steps.once("probabilities", lambda: {"p": cohort.probabilities(ids, tell)})["p"]
     means = steps.once("means", lambda: cohort.means(ids, p, seed, tell))
@@ -186,39 +186,6 @@ def _scores(heatmap: np.ndarray, segments: np.ndarray, guideline: Guideline, ave
         "overlap": overlap(shares, average),
         **dict(zip(CELLS, shares.ravel().astype(np.float32), strict=True)),
     }
-
-
-class _Steps:
-    """A run's steps on disk, in the folder NAME.parquet.steps beside its file; those that are there are not done again."""
-
-    def __init__(self, out: Path, about: dict):
-        self.folder = out.with_name(f"{out.name}.steps")
-        note, text = self.folder / "run.json", json.dumps(about)
-        with writable(out):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if note.exists() and note.read_text() != text:
-                raise BadChoice(f"{self.folder} holds the steps of another run; delete it, or give another --out")
-            write_atomically(note, text)
-
-    def once(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        path = self.folder / f"{name}.npz"
-        if not path.exists():
-            made = make()
-            with writable(path), replacing(path) as fresh:
-                np.savez(fresh, **made)
-        with np.load(path) as kept:
-            return dict(kept)
-
-    def frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        path = self.folder / f"{name}.parquet"
-        if not path.exists():
-            made = make()
-            with writable(path), replacing(path) as fresh:
-                made.to_parquet(fresh)
-        return pd.read_parquet(path)
-
-    def discard(self) -> None:
-        shutil.rmtree(self.folder)
 
 
 def _digest(table: dict[str, Guideline]) -> str:
