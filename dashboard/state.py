@@ -25,7 +25,7 @@ from imle.figures.heat import attributing
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
-from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, read_card
+from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, model_digest, read_card
 from imle.ptbxl.catalogue import DATABASE
 from imle.state_folder import state_folder
 from imle.tasks import SUPERCLASS
@@ -100,6 +100,22 @@ def has_attention() -> bool:
         return predictor().has_attention
     except Refusal:
         return True
+
+
+def is_of_model_in_use(about: dict) -> bool:
+    """Whether a file of results is of the model in use, and not only of one with its name; about: the words on its run.
+
+    By the digest of the weights; files that lack it are told apart by the network alone.
+    """
+    try:
+        folder = chosen_model_folder()
+        if "weights" in about:
+            return about["weights"] == _model_digest(
+                folder, _changed(folder / CARD_FILE), _changed(folder / KERAS_FILE)
+            )
+        return about.get("network") in (None, read_card(folder).network)
+    except Refusal:
+        return False
 
 
 def explanation(record: int) -> Explanation:
@@ -228,6 +244,11 @@ def _cohort(root: str, changed: float) -> Cohort:
 @st.cache_resource(max_entries=2, show_spinner="Loading the model")
 def _predictor(folder: str, engine: str, changed: float) -> Predictor:
     return load_model(folder, engine)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _model_digest(folder: Path, card_changed: float, weights_changed: float) -> str:
+    return model_digest(folder)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -16,6 +17,7 @@ from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
 from imle.explain.attribution import METHODS
+from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import Guideline
 from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat
@@ -46,13 +48,23 @@ class Held:
             return self.explanation.about(label).heatmap(USUAL_LEVEL).astype(float)
         return self.subject.attribute(label, self.method).astype(float)
 
-    def average(self, label: str) -> np.ndarray | None:
-        """(12, 6) of the average record for this model and label, from the shipped agreement; None where there is none."""
+    @cached_property
+    def agreement(self) -> CohortAgreement | None:
+        """What is kept of the heatmaps of a model of this name by this method; None where nothing is."""
         found = agreements.offered().get(agreements.name_of(self.explanation.model, self.method))
         try:
-            return agreement_state.agreement(found).averages.get(label) if found else None
+            return agreement_state.agreement(found) if found else None
         except Refusal:
             return None
+
+    @cached_property
+    def is_of_another(self) -> bool:
+        """Whether that is of another model, which only has the name."""
+        return self.agreement is not None and not state.is_of_model_in_use(self.agreement.about)
+
+    def average(self, label: str) -> np.ndarray | None:
+        """(12, 6) of the average record for this model and label; None where none is kept."""
+        return None if self.agreement is None or self.is_of_another else self.agreement.averages.get(label)
 
 
 def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, heat: Heat | None) -> None:
@@ -76,7 +88,17 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
             st.subheader("Guidelines", anchor=False, width="content")
             _outline_choice(list(found))
         figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
-        note(f"Share of the {held.title}; in brackets by chance, and of the average record's heatmap.")
+        beside = (
+            "by chance"
+            if held.agreement is None or held.is_of_another
+            else "by chance, and of the average record's heatmap"
+        )
+        note(f"Share of the {held.title}; in brackets {beside}.")
+    if held.is_of_another:
+        note(
+            f"The average heatmap that is kept for {explanation.model} is of another model of that name (its weights, scale "
+            "or temperature differ), so this record is not held against it; imle guidelines makes this model's own."
+        )
 
 
 def outlined_places(subject: Subject):

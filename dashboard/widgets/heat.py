@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import trust
+from dashboard import state, trust
 from dashboard.widgets.frame import plain
 from imle.explain import Explanation
 from imle.explain.agreement import lead_segment_shares, overlap
@@ -21,7 +21,7 @@ def disagreement(explanation: Explanation, measured: Measurements, shown: list[H
     """A warning where attention and an attribution that is shown point at different places, or a heatmap failed its checks."""
     segments = segment_of_samples(measured)
     for name, heat in {heat.method: heat for heat in shown}.items():
-        if failed := trust.warning(explanation.model, name, METHODS[name].title):
+        if failed := trust.warning(explanation.model, name, METHODS[name].title, state.is_of_model_in_use):
             st.warning(plain(failed))
         if name == ATTENTION or not explanation.levels:
             continue
