@@ -102,7 +102,7 @@ def _maps(shown: list[Shown], guideline: Guideline, code: str) -> None:
     )  # fmt: skip
     whose = "" if len(shown) == 1 else f", both of {first.series.title}"
     note(
-        f"Framed: the guideline's places. Surest: the mean of the {SUREST_RECORDS} records to which the model gives {first.label} "
+        f"Framed: the guideline's places. Surest: the mean of up to {SUREST_RECORDS} records to which the model gives {first.label} "
         f"most, whoever they are; average: of all{whose}."
     )
 
@@ -222,7 +222,7 @@ def definitions(own: Shown) -> None:
         "**Chance** of the first three: the guideline's share of the record's area; of the leads: their share of twelve.",
         "**Average heatmap** the mean share by lead and wave segment over records of the whole fold, with or without the "
         "diagnosis and of whichever cohort, laid over each record's own waves and scored like its own heatmap.",
-        f"**Surest** the mean share over the {SUREST_RECORDS} records of the whole fold with the label's highest probabilities: "
+        f"**Surest** the mean share over up to {SUREST_RECORDS} records of the whole fold with the label's highest probabilities: "
         "what the model looks at when it is sure (Glocal, Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).",
         f"**Heatmaps** {plain(about['model'])} on {about['engine']}, {plain(about['method'])}, fold "
         f"{', '.join(map(str, about['folds']))} of {plain(about['data'])}; what speaks for the label, scaled to a sum of 1.",
