@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page(ROOT / "pages" / "upload.py", title="Upload"),
         st.Page(ROOT / "pages" / "compare.py", title="Compare"),
         st.Page(ROOT / "pages" / "guidelines.py", title="Guidelines"),
+        st.Page(ROOT / "pages" / "training.py", title="Training"),
     ]
 )
 style()

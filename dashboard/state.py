@@ -27,6 +27,7 @@ from imle.labels import LABELS
 from imle.measure import Measurements, measure
 from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, model_digest, read_card
 from imle.ptbxl.catalogue import DATABASE
+from imle.serving import served
 from imle.state_folder import state_folder
 from imle.tasks import SUPERCLASS
 
@@ -47,15 +48,30 @@ def data_root() -> Path:
     return PTBXL_FOLDER if PTBXL_FOLDER.is_dir() else DEMO_COHORT
 
 
+def usual_model() -> str:
+    """The model put to use on the training page, else IMLE_MODEL (a shipped model's name or a model folder), else imle_net."""
+    folder = served()
+    return str(folder) if folder else os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
+
+
 def model_name() -> str:
-    """The model chosen in this session, else IMLE_MODEL (a shipped model's name or a model folder), else imle_net."""
-    return st.session_state.get("model") or os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
+    """The model chosen in this session, else the usual one."""
+    return st.session_state.get("model") or usual_model()
 
 
 def models() -> list[str]:
-    """What can be chosen as the model: the usual one first, then those shipped for the superclasses."""
-    usual = os.environ.get("IMLE_MODEL", DEFAULT_MODEL)
-    return [usual, *(name for name in shipped_models(SUPERCLASS) if name != usual)]
+    """What can be chosen as the model: the usual one first, then IMLE_MODEL's and those shipped for the superclasses."""
+    offered = [usual_model(), os.environ.get("IMLE_MODEL", DEFAULT_MODEL), *shipped_models(SUPERCLASS)]
+    return list(dict.fromkeys(offered))
+
+
+def follow_usual() -> None:
+    """Where another model was put to use, or this session's is gone, choose the usual one; before the choice is drawn."""
+    usual, before = usual_model(), st.session_state.get("usual_model")
+    st.session_state["usual_model"] = usual
+    chosen = st.session_state.get("model")
+    if chosen is not None and (chosen not in models() or (before != usual and chosen == before)):
+        st.session_state["model"] = usual
 
 
 def chosen_model_folder() -> Path:

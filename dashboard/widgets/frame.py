@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import state
+from dashboard.widgets.sign_in import sign_in_button, signed_in_lines
 from imle.errors import Refusal
 from imle.labels import LABEL_TITLES
 
@@ -25,11 +26,16 @@ def style() -> None:
 
 
 def sidebar() -> None:
-    """Data set, model and engine, a line each, whatever of them there is; a choice where there are several models."""
+    """Data set, model and engine, a line each, whatever of them there is; a choice where there are several models.
+
+    Where one can sign in, who is signed in stands below them.
+    """
     with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
         _lines(_data_lines())
         _model()
         note(USE)
+        _lines(signed_in_lines())
+        sign_in_button()
 
 
 def simulated_mark(simulated: bool) -> None:
@@ -69,6 +75,7 @@ def _data_lines() -> list[tuple[str, str]]:
 
 def _model() -> None:
     """Its name, or a choice where there are several, and the engine it runs on."""
+    state.follow_usual()
     models = state.models()
     if len(models) > 1:
         names = short_names(models)

@@ -8,7 +8,10 @@
     lock            held by the process from before its start to its end, whatever that end is
     log             what it printed
 
-Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model.
+    test            the wish to read fold 10
+
+Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model; and
+those of its end: fold9.json, fold10.json, predictions.parquet, README.md.
 """
 
 from __future__ import annotations
@@ -31,9 +34,13 @@ from imle.state_folder import state_folder
 JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
     "job.json", "ticket", "heartbeat.json", "steps.jsonl", "ended.json", "lock", "log",
 )  # fmt: skip
+REPORT, PREDICTIONS, TEST = "fold{}.json", "predictions.parquet", "test"
+TEST_FOLD = 10
 # What `imle.model_folder.replacing` leaves behind when it is killed: a process number before the file's name.
 LEFTOVER = re.compile(r"\.\d+\.")
 TAIL_BYTES = 64_000
+# What TensorFlow prints at every start, whatever its log level.
+GREETING = re.compile(r"WARNING: All log messages before absl|I\d{4} \d|W\d{4} \d")
 
 
 def jobs_folder() -> Path:
@@ -94,6 +101,31 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def take(file, patience_s: float = 0.0) -> bool:
+    """Lock the open file, and say whether that went. It stays locked until every process that has it open is gone."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.05)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process of this machine holds the lock file at `path`."""
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class JobFolder:
@@ -167,8 +199,23 @@ class JobFolder:
         """epoch (as a fraction), loss and records_per_s, every other second of the run."""
         return _read_lines(self.path / STEPS)
 
+    def report_path(self, fold: int) -> Path:
+        return self.path / REPORT.format(fold)
+
+    def report(self, fold: int) -> dict | None:
+        """What `imle evaluate` says of the finished run on `fold`; None where it did not come to that."""
+        return _read_json(self.report_path(fold))
+
+    def wish_test(self) -> None:
+        """Have fold 10 read by the next process. JobRefused where that cannot be written."""
+        with writing():
+            (self.path / TEST).touch()
+
+    def wants_test(self) -> bool:
+        return (self.path / TEST).is_file() and self.report(TEST_FOLD) is None
+
     def log(self, lines: int = 200) -> str:
-        """The log's last lines; a progress bar's rewritten line counts as its last state."""
+        """The log's last lines, without TensorFlow's greetings; a line rewritten in place counts as its last state."""
         try:
             with (self.path / LOG).open("rb") as file:
                 file.seek(0, os.SEEK_END)
@@ -176,7 +223,8 @@ class JobFolder:
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        return "\n".join(line.rpartition("\r")[2].rstrip() for line in text.split("\n")[-lines - 1 :]).strip("\n")
+        shown = [line.rpartition("\r")[2].rstrip() for line in text.split("\n") if not GREETING.match(line)]
+        return "\n".join(shown[-lines - 1 :]).strip("\n")
 
     def last_word(self) -> str:
         """The log's last line that says anything."""
@@ -184,14 +232,7 @@ class JobFolder:
 
     def is_held(self) -> bool:
         """Whether a process of this machine holds the job."""
-        try:
-            with (self.path / LOCK).open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return is_locked(self.path / LOCK)
 
     def sweep(self) -> None:
         """Take away what a killed process left half written."""

@@ -8,7 +8,6 @@ So nothing needs to live for the queue to go on, and nothing has to be cleaned u
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, locked, writing
+from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, locked, take, writing
 from imle.jobs.job import LOCAL, Beat
 from imle.model_folder import write_atomically
 
@@ -42,7 +41,7 @@ class LocalRunner:
 
     def launch(self, folder: JobFolder) -> None:
         with writing(), (folder.path / LOCK).open("a+") as lock:
-            if not _take(lock, HANDOVER_S):
+            if not take(lock, HANDOVER_S):
                 return
             folder.say(Beat("starting", time.time(), 0, os.uname().nodename))
             with (folder.path / LOG).open("a") as log:
@@ -103,7 +102,7 @@ def _free_slot(folder: JobFolder):
             return None
         for number in range(slots()):
             slot = (jobs_folder() / f"slot-{number}").open("a")
-            if _take(slot):
+            if take(slot):
                 return slot
             slot.close()
     return None
@@ -122,16 +121,3 @@ def _is_first(folder: JobFolder) -> bool:
 def _waits(folder: JobFolder) -> bool:
     beat = folder.beat()
     return folder.order.runner == LOCAL and (beat is None or beat.what in ("starting", "waiting")) and folder.is_held()
-
-
-def _take(file, patience_s: float = 0.0) -> bool:
-    """Lock the open file, and say whether that went."""
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)

@@ -13,7 +13,7 @@ import time
 from typing import Protocol
 
 from imle.errors import BadChoice
-from imle.jobs.folder import JobFolder, all_folders, folder_of, new_folder, writing
+from imle.jobs.folder import TEST_FOLD, JobFolder, all_folders, folder_of, new_folder, writing
 from imle.jobs.job import Beat, Job, JobRefused, Order, State
 from imle.jobs.local import LocalRunner
 
@@ -56,28 +56,21 @@ def runner_named(name: str) -> Runner:
 def submit(order: Order, owner: str = "") -> Job:
     """Start a job, or have it wait for its turn. JobRefused, or BadChoice for an order that cannot be."""
     order.recipe()
-    where = runner_named(order.runner)
-    if reason := where.why_not():
+    if reason := runner_named(order.runner).why_not():
         raise JobRefused(reason)
     folder = new_folder(order, owner)
-    folder.join_queue()
-    where.launch(folder)
+    _start(folder)
     return _seen(folder)
 
 
 def jobs() -> list[Job]:
     """All jobs, the newest first. One that waits for its turn and lost its process gets another."""
-    folders = all_folders()
-    found = [_seen(folder) for folder in folders]
-    for folder, job in zip(folders, found, strict=True):
-        if job.state is State.QUEUED and not runner_named(job.order.runner).is_alive(folder):
-            runner_named(job.order.runner).launch(folder)
-    return found[::-1]
+    return [_tended(folder) for folder in reversed(all_folders())]
 
 
 def find(job_id: str) -> Job:
-    """The job called so, as it is now. JobRefused where there is none."""
-    return _seen(folder_of(job_id))
+    """The job called so, as it is now, tended as by `jobs`. JobRefused where there is none."""
+    return _tended(folder_of(job_id))
 
 
 def metrics(job_id: str) -> list[dict]:
@@ -112,11 +105,24 @@ def resume(job_id: str) -> None:
     state = _seen(folder).state
     if not state.can_resume:
         raise JobRefused(f"{job_id} is {state} and cannot be resumed")
-    where = runner_named(folder.order.runner)
-    if reason := where.why_not():
-        raise JobRefused(reason)
-    folder.join_queue()
-    where.launch(folder)
+    _start(folder)
+
+
+def read_test_fold(job_id: str) -> None:
+    """Have a finished run answer fold 10, once. JobRefused where it is not finished, or was asked before."""
+    folder = folder_of(job_id)
+    state = _seen(folder).state
+    if state is not State.FINISHED:
+        raise JobRefused(f"{job_id} is {state}; fold 10 is read once a run is finished and chosen")
+    if folder.report(TEST_FOLD) is not None:
+        raise JobRefused(f"{job_id} has answered fold 10; it is read once a run")
+    folder.wish_test()
+    _start(folder)
+
+
+def report(job_id: str, fold: int) -> dict | None:
+    """The report on a finished run over `fold`; None where there is none."""
+    return folder_of(job_id).report(fold)
 
 
 def delete(job_id: str) -> None:
@@ -126,6 +132,23 @@ def delete(job_id: str) -> None:
     if state.is_active:
         raise JobRefused(f"{job_id} is {state}; stop it before it is deleted")
     folder.delete()
+
+
+def _start(folder: JobFolder) -> None:
+    """Have the job join the queue of its runner. JobRefused where that cannot be now."""
+    where = runner_named(folder.order.runner)
+    if reason := where.why_not():
+        raise JobRefused(reason)
+    folder.join_queue()
+    where.launch(folder)
+
+
+def _tended(folder: JobFolder) -> Job:
+    """The job as it is, given a process where it waits without one: the machine was restarted, or the last one still ended."""
+    job, where = _seen(folder), runner_named(folder.order.runner)
+    if job.state is State.QUEUED and not where.is_alive(folder):
+        where.launch(folder)
+    return job
 
 
 def _seen(folder: JobFolder) -> Job:

@@ -1,5 +1,7 @@
 """The process of a job, `python -m imle.jobs.work FOLDER`: waits for its turn, trains, scores fold 9, writes the card.
 
+Of a finished run it reads fold 10, once, where that is wished for.
+
 It says in the folder what it does and how it ended. It ends early, keeping the best epoch, on the first interrupt, on
 SIGTERM, or when its ticket is taken away; started again, it goes on from the last whole epoch.
 """
@@ -18,16 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from imle.errors import Refusal
-from imle.jobs.folder import STEPS, JobFolder, told
+from imle.jobs.checks import check_disk_for
+from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
 from imle.jobs.local import turn
+from imle.jobs.pace import known_pace
 from imle.model_folder import NotAModel, read_card, write_atomically
+from imle.ptbxl.dataset import SELECT_FOLD
 
 BEAT_S = 1.0
 STEP_ROW_S = 2.0
-# What a report on a fold is called in the run's folder.
-REPORT = "fold{}.json"
-PREDICTIONS = "predictions.parquet"
 
 
 def main(path: str) -> int:
@@ -66,15 +68,20 @@ def run(folder: JobFolder, pulse: Pulse) -> tuple[State, str]:
         if not mine:
             raise KeyboardInterrupt
         folder.sweep()
-        pulse.say("reading")
-        train_model(folder, pulse)
-        pulse.say("evaluating")
-        score(folder)
+        if folder.report(SELECT_FOLD) is None:
+            pulse.say("reading")
+            train_model(folder, pulse)
+            pulse.say("evaluating")
+            score(folder, SELECT_FOLD)
+        if folder.wants_test():
+            pulse.say("evaluating")
+            score(folder, TEST_FOLD)
     return State.FINISHED, ""
 
 
 def train_model(folder: JobFolder, pulse: Pulse) -> None:
     """Train, or go on, until all epochs are done; the best one's model is in the folder with its OpenVINO form."""
+    from imle import models
     from imle.inference import export_openvino
     from imle.ptbxl import PtbXl
     from imle.tasks import task
@@ -82,6 +89,8 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     from imle.training.loop import CHECKPOINT, train
 
     order, recipe = folder.order, folder.order.recipe()
+    if known_pace(order) is None:
+        check_disk_for(models.build(order.network, **order.options).count_params())
     data = PtbXl(order.data_dir, task(order.task))
     data.build_store()
     resume = (folder.path / CHECKPOINT).is_file()
@@ -94,13 +103,13 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     export_openvino(folder.path)
 
 
-def score(folder: JobFolder, fold: int = 9) -> dict:
+def score(folder: JobFolder, fold: int) -> dict:
     """Score the finished model on `fold` (9 also fits its temperature and thresholds), and write its card anew."""
     from imle.evaluation.scoring import score_model
 
     return score_model(
-        folder.path, Path(folder.order.data_dir), fold, folder.path / REPORT.format(fold),
-        calibrate=fold == 9, predictions=folder.path / PREDICTIONS, card=True,
+        folder.path, Path(folder.order.data_dir), fold, folder.report_path(fold),
+        calibrate=fold == SELECT_FOLD, predictions=folder.path / PREDICTIONS, card=True,
     )  # fmt: skip
 
 
@@ -214,4 +223,7 @@ def _resident_mb() -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    status = main(sys.argv[1])
+    # All is written; TensorFlow's own end takes seconds, in which the job would still be held.
+    sys.stdout.flush()
+    os._exit(status)

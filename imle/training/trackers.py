@@ -26,7 +26,7 @@ def scalars(row: dict) -> dict[str, float]:
     plain = {}
     for name, value in row.items():
         if isinstance(value, dict):
-            plain |= {f"{name}/{label}": float(part) for label, part in value.items()}
+            plain |= {f"{name}/{label}": float(part) for label, part in value.items() if part is not None}
         elif name not in ("epoch", "time"):
             plain[name] = float(value)
     return plain

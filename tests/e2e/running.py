@@ -17,6 +17,7 @@ from imle.assets import ASSETS, DEMO_COHORT
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+APP = "dashboard/app.py"
 START_S = 120
 ROW_PX = 31
 SIZES = [(1280, 720), (1920, 1080)]
@@ -43,15 +44,16 @@ LOOKS_FOR_SERVER = ("/_stcore/health", "/_stcore/host-config")
 
 
 @contextmanager
-def serving(data_dir: Path = DEMO_COHORT, state_dir: Path | None = None):
+def serving(data_dir: Path = DEMO_COHORT, state_dir: Path | None = None, app: str = APP, options: tuple[str, ...] = ()):
     """The address of a dashboard that serves `data_dir` with the shipped model on a free port of 127.0.0.1.
 
-    What users make is kept in `state_dir`, else in a folder that goes with the server.
+    What users make is kept in `state_dir`, else in a folder that goes with the server. `app` is the script that is
+    run, `options` are Streamlit's own.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = ["-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.headless", "true"]
+    command = ["-m", "streamlit", "run", app, "--server.port", str(port), "--server.headless", "true", *options]
     environment = {key: value for key, value in os.environ.items() if key != "IMLE_MODEL"}
     own_state = tempfile.TemporaryDirectory()
     environment |= {"IMLE_DATA_DIR": str(data_dir), "IMLE_STATE_DIR": str(state_dir or own_state.name)}

@@ -1,0 +1,64 @@
+"""All runs as a table: what was trained with what, how far it came and how well it did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.widgets.csv_button import headed
+from dashboard.words import duration
+from imle import jobs
+from imle.jobs import Job, State
+
+FOLLOW_S = 5
+FIGURE = st.column_config.NumberColumn(format="%.4f")
+
+
+@st.fragment(run_every=FOLLOW_S)
+def history() -> None:
+    """Draw the table, the newest run first, anew every few seconds; a click on a heading sorts it."""
+    table = history_table(jobs.jobs())
+    headed("Runs", table, "runs")
+    st.dataframe(
+        table, hide_index=True, key="runs_table", placeholder="–",
+        column_config={
+            "Fold 9 ROC-AUC": FIGURE, "Fold 10 ROC-AUC": FIGURE, "Loss": FIGURE,
+            "Learning rate": st.column_config.NumberColumn(format="%.1e"),
+            "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
+        },
+    )  # fmt: skip
+
+
+def history_table(listed: list[Job]) -> pd.DataFrame:
+    """A row a run."""
+    return pd.DataFrame([_row(job) for job in listed])
+
+
+def _row(job: Job) -> dict:
+    rows, recipe, tested = jobs.metrics(job.id), job.order.recipe(), jobs.report(job.id, 10)
+    best = max(rows, key=lambda row: row["fold9_macro_auc"], default=None)
+    return {
+        "Run": job.id,
+        "State": str(job.state),
+        "Fold 9 ROC-AUC": best and best["fold9_macro_auc"],
+        "Best epoch": best and best["epoch"],
+        "Epochs": f"{len(rows)} of {recipe.epochs}",
+        "Loss": rows[-1]["loss"] if rows else None,
+        "Fold 10 ROC-AUC": tested and tested["metrics"]["macro_auc"]["value"],
+        "Network": job.order.network,
+        "Task": job.order.task,
+        "Data set": Path(job.order.data_dir).name,
+        "Batch": recipe.batch_size,
+        "Learning rate": recipe.learning_rate,
+        "Seed": recipe.seed,
+        "Started": pd.Timestamp(job.submitted, unit="s", tz="UTC").tz_convert(_zone()),
+        "Took": duration(job.ended - job.submitted) if job.ended and job.state is State.FINISHED else "",
+        "By": job.owner,
+        "Runner": job.order.runner,
+    }
+
+
+def _zone() -> str:
+    return st.context.timezone or "UTC"

@@ -1,0 +1,77 @@
+"""The training page in a real browser: a short real run is started, watched, stopped, resumed, put to use and taken back."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from running import SIZES, serving, settled
+from test_compare import WIDE
+from test_reading import LOW_CONTRAST
+
+pytestmark = pytest.mark.e2e
+RUN_MS = 240_000
+
+
+@pytest.fixture(scope="module")
+def address():
+    """A dashboard on the demo cohort of its own, since a model that is put to use serves everybody."""
+    with serving() as address:
+        yield address
+
+
+def press(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_run_from_start_to_use(page, browser, address):
+    """An engineer's whole day on this page; each step is one that a broken page would lose a run at."""
+    page.goto(f"{address}/training")
+    settled(page)
+    expect(page.get_by_text("48 records train, 6 select")).to_be_visible()
+    page.locator(".st-key-train_network").get_by_role("combobox").click()
+    page.get_by_role("option", name="imle_net_plus", exact=True).click()
+    expect(page.get_by_label("Epochs", exact=True)).to_have_value("18")  # the recipe's
+    for label, value in (("Epochs", "12"), ("Batch size", "16")):
+        page.get_by_label(label, exact=True).fill(value)
+        page.keyboard.press("Tab")
+        settled(page)
+    press(page, "Start")
+    headline = page.get_by_text("imle_net_plus-1 ·")
+    expect(headline).to_contain_text("training", timeout=RUN_MS)
+    expect(page.get_by_text(re.compile(r"epoch [2-9] of 12"))).to_be_visible(timeout=RUN_MS)
+    press(page, "Stop")
+    expect(headline).to_contain_text("stopped", timeout=RUN_MS)
+    expect(page.get_by_text("stopped; keeps epoch").first).to_be_visible()
+    press(page, "Resume")
+    expect(headline).to_contain_text("finished", timeout=RUN_MS)
+    expect(page.get_by_text("Fold 9 (n = 6):").first).to_be_visible()
+    press(page, "Use on every page")
+    expect(page.get_by_text("in use on every page")).to_be_visible()
+    page.get_by_role("link", name="Explain").click()
+    expect(page).to_have_url(re.compile("/explain"))
+    settled(page)
+    page.keyboard.press("v")
+    expect(page.get_by_text("imle_net_plus-1 on OpenVINO")).to_be_visible()
+    other = browser.new_page()  # somebody else, who chose nothing
+    other.goto(f"{address}/explain?record=2&reveal=yes")
+    expect(other.get_by_text("imle_net_plus-1 on OpenVINO")).to_be_visible()
+    other.close()
+    page.goto(f"{address}/training?run=imle_net_plus-1")
+    settled(page)
+    press(page, "Go back to the usual model")
+    expect(page.get_by_text("in use: imle_net", exact=False)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_nothing_scrolls_sideways_and_all_text_can_be_read(browser, address, width, height, scheme):
+    """Runs after the test above, so that the page has a run to show."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.goto(f"{address}/training")
+    page.wait_for_timeout(3000)  # it never rests for long while it follows a run
+    settled(page)
+    assert not page.evaluate(WIDE)
+    assert page.evaluate(LOW_CONTRAST) == []
+    button = page.get_by_role("button", name="Start", exact=True).bounding_box()
+    assert button["y"] + button["height"] <= height  # the form is seen whole
+    page.close()
