@@ -9,6 +9,7 @@ from dashboard.widgets.frame import refuse
 from dashboard.widgets.guideline_parts import Shown, all_diagnoses, definitions, headline, leads_and_records
 from dashboard.widgets.opening import open_now
 from imle.errors import Refusal
+from imle.explain.agreement_summary import FEWEST_RECORDS
 from imle.figures.compare import Series
 
 open_now()
@@ -30,7 +31,14 @@ except Refusal as error:
     refuse(error)
     st.stop()
 
-code = guideline_controls.diagnosis_choice(places[0], agreements.codes_of(cohorts[names[0]]), table)
+counts = agreements.codes_of(cohorts[names[0]])
+if not any(code in table for code in counts):
+    refuse(
+        f"{offered[names[0]].path} has no diagnosis of {FEWEST_RECORDS} records or more; write it again of more records"
+    )
+    st.stop()
+
+code = guideline_controls.diagnosis_choice(places[0], counts, table)
 shown = [
     Shown(offered[name], Series(name, number), cohort, among, agreements.of_code(cohort, code))
     for number, (name, cohort) in enumerate(cohorts.items())

@@ -253,6 +253,15 @@ def test_damaged_or_missing_agreements_get_one_sentence(page, tmp_path):
     assert len(found) == 1 and "imle guidelines --out" in found[0].replace("\\", "")
 
 
+def test_a_file_of_a_few_records_gets_one_sentence(page, tmp_path):
+    """`imle guidelines --records 3` is how a first try looks; a page without any diagnosis to choose would end in a trace."""
+    write(tmp_path, "sharp", "attention")
+    found = read_agreement(tmp_path / "sharp-attention.parquet")
+    write_agreement(tmp_path / "sharp-attention.parquet", replace(found, rows=found.rows[found.rows["ecg_id"] < 4]))
+    sentences = [warning.value.replace("\\", "") for warning in page(tmp_path).warning]
+    assert len(sentences) == 1 and "has no diagnosis of 5 records or more" in sentences[0]
+
+
 def test_a_spoilt_table_gets_one_sentence(page, tmp_path, monkeypatch):
     from imle.explain import guidelines
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
@@ -39,14 +40,10 @@ OF_THE_OVERLAY = ("overlay", "level", "opacity", "other")
 CYCLES = {"layout": LAYOUTS, "overlay": OVERLAYS, "level": ATTENTION}
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
-LEVEL_HELP = "  \n".join(
-    [
-        "The model's own attention:",
-        *(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS),
-        "What speaks for the label, computed:",
-        *(f"**{METHODS[name].title}**: {METHODS[name].description}" for name in ATTRIBUTIONS),
-    ]
-)
+HELP_OF_HEATMAPS = {
+    **{level: f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS},
+    **{name: f"**{METHODS[name].title}**: {METHODS[name].description}" for name in ATTRIBUTIONS},
+}
 LABEL_HELP = (
     "Whose heatmap: an attribution is always one label's, attention only where the model looks for each label apart. The "
     "leading label is the one furthest above its threshold."
@@ -91,7 +88,7 @@ def view_controls() -> View:
         )  # fmt: skip
         if revealed:
             _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu(menus, "Heatmap", "level", 126, LEVEL_HELP)
+            _menu(menus, "Heatmap", "level", 126, _help_of(menus["level"]))
             if state.attended_labels() or {chosen["level"], chosen["other"]} & set(ATTRIBUTIONS):
                 _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
             _menu(menus, "Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
@@ -138,6 +135,15 @@ def reveal_button() -> None:
         "Hide model" if revealed else "Reveal model", key="reveal", on_click=toggle_reveal, shortcut="V",
         type="secondary" if revealed else "primary",
     )  # fmt: skip
+
+
+def _help_of(heatmaps: Mapping[str, str]) -> str:
+    """What the heatmaps of a menu mean, a line each: the model's own attention first, then what is computed."""
+    attention, computed = (
+        [HELP_OF_HEATMAPS[name] for name in kind if name in heatmaps] for kind in (LEVELS, ATTRIBUTIONS)
+    )
+    heads = ["The model's own attention:", *attention] if attention else []
+    return "  \n".join([*heads, "What speaks for the label, computed:", *computed])
 
 
 def _menus(revealed: bool) -> dict[str, dict[str, str]]:
