@@ -1,4 +1,5 @@
-"""Times the guidelines page on the server: its first run in a fresh process, then warm, another diagnosis, two heatmaps.
+"""Times the guidelines page on the server: its first run in a fresh process, then warm, another diagnosis or cohort, two
+heatmaps.
 
 Run as `python benchmarks/guidelines_page.py`. Uses the shipped agreements; the browser's own time is not in it.
 """
@@ -20,6 +21,7 @@ def main() -> None:
     report(
         "another diagnosis", [timed(app, diagnosis=code) for code in app.selectbox(key="diagnosis").options], TARGET_MS
     )
+    report("another cohort", [timed(app, among=name) for name in app.selectbox(key="among").options[1:]], TARGET_MS)
     report("others beside them", [timed(app, beside=name) for name in names[1:]], TARGET_MS)
     report("other heatmaps", [timed(app, beside=None, heatmaps=name) for name in names[1:]], TARGET_MS)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import agreements
+from dashboard.agreement_cohorts import cohorts_of, narrowed
 from dashboard.agreements import Heatmaps
 from imle.explain import guidelines
 from imle.explain.agreement_summary import summarise
@@ -26,12 +27,17 @@ def agreement(one: Heatmaps) -> CohortAgreement:
     return _agreement(one, one.path.stat().st_mtime)
 
 
-def scores(one: Heatmaps, code: str) -> pd.DataFrame:
-    return _scores(one, one.path.stat().st_mtime, code)
+def cohorts(one: Heatmaps) -> list[str]:
+    """The cohorts that the file can be narrowed to."""
+    return _cohorts(one, one.path.stat().st_mtime)
 
 
-def overview(one: Heatmaps) -> pd.DataFrame:
-    return _overview(one, one.path.stat().st_mtime, tuple(table()))
+def scores(one: Heatmaps, among: str, code: str) -> pd.DataFrame:
+    return _scores(one, one.path.stat().st_mtime, among, code)
+
+
+def overview(one: Heatmaps, among: str) -> pd.DataFrame:
+    return _overview(one, one.path.stat().st_mtime, among, tuple(table()))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -44,11 +50,16 @@ def _agreement(one: Heatmaps, changed: float) -> CohortAgreement:
     return read_agreement(one.path)
 
 
+@st.cache_data(max_entries=16, show_spinner=False)
+def _cohorts(one: Heatmaps, changed: float) -> list[str]:
+    return cohorts_of(agreement(one))
+
+
 @st.cache_data(max_entries=512, show_spinner=False)
-def _scores(one: Heatmaps, changed: float, code: str) -> pd.DataFrame:
-    return summarise(agreements.of_code(agreement(one), code))
+def _scores(one: Heatmaps, changed: float, among: str, code: str) -> pd.DataFrame:
+    return summarise(agreements.of_code(narrowed(agreement(one), among), code))
 
 
-@st.cache_data(max_entries=16, show_spinner="Summing up all diagnoses")
-def _overview(one: Heatmaps, changed: float, codes: tuple[str, ...]) -> pd.DataFrame:
-    return agreements.overview(agreement(one), table())
+@st.cache_data(max_entries=64, show_spinner="Summing up all diagnoses")
+def _overview(one: Heatmaps, changed: float, among: str, codes: tuple[str, ...]) -> pd.DataFrame:
+    return agreements.overview(narrowed(agreement(one), among), table())

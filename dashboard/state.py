@@ -21,12 +21,11 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
-from imle.explain.agreement import relevance
-from imle.explain.attribution import attribute
+from imle.figures.heat import attributing
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
-from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, read_card
+from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, model_digest, read_card
 from imle.ptbxl.catalogue import DATABASE
 from imle.serving import served
 from imle.state_folder import state_folder
@@ -111,8 +110,32 @@ def attended_labels() -> tuple[str, ...]:
         return ()
 
 
+def has_attention() -> bool:
+    """Whether the model in use has attention; taken to have it where it cannot be loaded, which is told elsewhere."""
+    try:
+        return predictor().has_attention
+    except Refusal:
+        return True
+
+
+def is_of_model_in_use(about: dict) -> bool:
+    """Whether a file of results is of the model in use, and not only of one with its name; about: the words on its run.
+
+    By the digest of the weights; files that lack it are told apart by the network alone.
+    """
+    try:
+        folder = chosen_model_folder()
+        if "weights" in about:
+            return about["weights"] == _model_digest(
+                folder, _changed(folder / CARD_FILE), _changed(folder / KERAS_FILE)
+            )
+        return about.get("network") in (None, read_card(folder).network)
+    except Refusal:
+        return False
+
+
 def explanation(record: int) -> Explanation:
-    """The record's explanation by the model in use; UnreadableEcg, NotAModel, or ValueError for one without attention."""
+    """The record's explanation by the model in use; UnreadableEcg, or NotAModel."""
     folder = chosen_model_folder()
     key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
     return _explanation(record, key)
@@ -150,13 +173,13 @@ def upload_measurements(ecg: Ecg) -> Measurements:
 
 def upload_explanation(ecg: Ecg) -> Explanation:
     """The model's opinion of an uploaded ECG; kept in the session alone. Raises as `explanation` does."""
-    return _once(ecg, "explained", lambda: explain(predictor(), ecg))
+    return _once(ecg, f"explained {model_name()}", lambda: explain(predictor(), ecg))
 
 
 def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
     """What speaks for `label` in an uploaded ECG by `method`, as a heatmap; kept in the session alone."""
     what = f"attributed {label} {method} {model_name()}"
-    return _once(ecg, what, lambda: _relevance(ecg, label, method))
+    return _once(ecg, what, lambda: attributing(predictor(), ecg)(label, method))
 
 
 def filters() -> Filters:
@@ -239,6 +262,11 @@ def _predictor(folder: str, engine: str, changed: float) -> Predictor:
     return load_model(folder, engine)
 
 
+@st.cache_data(max_entries=16, show_spinner=False)
+def _model_digest(folder: Path, card_changed: float, weights_changed: float) -> str:
+    return model_digest(folder)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
 def _explanation(record: int, key: tuple) -> Explanation:
     return explain(predictor(), cohort().data.record(record))
@@ -246,11 +274,7 @@ def _explanation(record: int, key: tuple) -> Explanation:
 
 @st.cache_data(max_entries=64, show_spinner="Attributing the answer to the ECG")
 def _attribution(record: int, label: str, method: str, key: tuple) -> np.ndarray:
-    return _relevance(cohort().data.record(record), label, method)
-
-
-def _relevance(ecg: Ecg, label: str, method: str) -> np.ndarray:
-    return relevance(attribute(predictor(), ecg.for_model(), label, method)).astype(np.float32)
+    return attributing(predictor(), cohort().data.record(record))(label, method)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

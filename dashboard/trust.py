@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,12 +15,16 @@ ALIKE = 0.5
 EVERY = "all"
 
 
-def warning(model: str, method: str, title: str) -> str | None:
-    """A sentence where the method's heatmaps of the model hardly depend on its weights; None where they do, or nobody looked."""
+def warning(model: str, method: str, title: str, is_of_model: Callable[[dict], bool]) -> str | None:
+    """A sentence where the method's heatmaps of the model hardly depend on its weights; None where they do, or nobody looked.
+
+    is_of_model: whether a table with these words on its run is of the model, and not only of one with its name.
+    """
     path = FOLDER / f"{model}.json"
     if not path.is_file():
         return None
-    found = _last_sanity(path, path.stat().st_mtime).get(method)
+    about, last_sanity = _read(path, path.stat().st_mtime)
+    found = last_sanity.get(method) if is_of_model(about) else None
     if found is None or found < ALIKE:
         return None
     return (
@@ -29,14 +34,13 @@ def warning(model: str, method: str, title: str) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def _last_sanity(path: Path, changed: float) -> dict[str, float]:
-    """By method, the rank correlation with the heatmaps of the model whose weights are all drawn anew."""
+def _read(path: Path, changed: float) -> tuple[dict, dict[str, float]]:
+    """The words on the run; and by method, the rank correlation with the heatmaps of a model of weights all drawn anew."""
     try:
-        rows = json.loads(path.read_text())["rows"]
-    except (OSError, ValueError, KeyError):
-        return {}
+        about = json.loads(path.read_text())
+        rows = about.pop("rows")
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}, {}
     of_all = [row for row in rows if row["group"] == EVERY and row["measure"].startswith("sanity_")]
-    if not of_all:
-        return {}
-    last = max(row["measure"] for row in of_all)
-    return {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None}
+    last = max((row["measure"] for row in of_all), default=None)
+    return about, {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None}

@@ -299,9 +299,18 @@ def predict_all(data_dir: DataDir = DEFAULT_DATA, model: ModelName = "imle_net",
 def explain(
     path: Annotated[Path, typer.Argument(help="An ECG file or a record's stem.")],
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    level: Annotated[
-        str, typer.Option(help="The attention of the picture: beat, rhythm, channel, combined, published.")
-    ] = "combined",
+    heatmap: Annotated[
+        str | None,
+        typer.Option(
+            "--heatmap",
+            "--level",
+            help="Of the picture: beat, rhythm, channel, combined or published attention, or a method of attribution.",
+            show_default="combined attention, else occlusion_waves",
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Whose heatmap, where each label has its own.", show_default="the leading label")
+    ] = None,
     layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2 or 3x4+II.")] = "12x1",
     model: ModelName = "imle_net",
     engine: Engine = None,
@@ -309,17 +318,24 @@ def explain(
     unit: UnitHint = None,
     leads: LeadsHint = None,
 ):
-    """What the model saw in one ECG: explanation.json, heatmap.png, and explanation.html with every level."""
+    """What the model saw in one ECG: explanation.json, heatmap.png, report.pdf, and explanation.html with every heatmap."""
     with refusals():
         from imle.explain import explain as explain_ecg
+        from imle.explain.attribution import index_of
         from imle.explain.summary import summary
         from imle.figures.files import write_explanation
+        from imle.figures.heat import attributing, heat_of, usual_heatmap
         from imle.formats import read_ecg
         from imle.inference import load_model
 
         ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
-        explanation = explain_ecg(load_model(model, engine), ecg)
-        written = write_explanation(explanation, out, level, layout)
+        predictor = load_model(model, engine)
+        explanation = explain_ecg(predictor, ecg)
+        if label is not None:
+            index_of(predictor, label)
+            explanation = explanation.about(label)
+        heat = heat_of(explanation, heatmap or usual_heatmap(explanation), label, attributing(predictor, ecg))
+        written = write_explanation(explanation, heat, out, layout)
     print(summary(explanation))
     for file in written:
         print(f"  {file}")
@@ -365,9 +381,12 @@ def trust(
     records: Annotated[int, typer.Option(min=1, help="Records of folds 9 and 10, of each label as many.")] = 100,
     engine: Engine = None,
 ):
-    """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth."""
+    """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth.
+
+    Stopped and run again, it goes on.
+    """
     with refusals():
-        from imle.explain.trust_table import EVERY, check_suffix, summarise, write_trust
+        from imle.explain.trust_table import EVERY, check_suffix
         from imle.explain.trust_table import trust as measure_trust
         from imle.inference import load_model
         from imle.ptbxl import PtbXl
@@ -377,9 +396,7 @@ def trust(
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
         with telling_bar() as tell:
-            rows = summarise(measure_trust(predictor, data, records, tell=tell))
-        about = {"model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records}
-        write_trust(out, rows, about)
+            rows = measure_trust(predictor, data, out, records, tell=tell)
     print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
     for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))

@@ -134,7 +134,7 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
         ),
         (
             ["explain", RECORDS[0], "--out", "{tmp}", "--level", "lead"],
-            "imle: there is no attention level 'lead'; choose",
+            "imle: there is no heatmap 'lead'; choose an attention level",
         ),
         (
             ["explain", RECORDS[0], "--out", "{tmp}", "--layout", "4x3"],

@@ -1,7 +1,11 @@
 """The pages, run by Streamlit's AppTest on a small made-up data set and the shipped model."""
 
+import json
+import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +13,16 @@ import pytest
 from made_up import made_up_ecg, write_record, write_tiny_ptbxl
 from streamlit.testing.v1 import AppTest
 
-from dashboard import state
+from dashboard import agreements, state, trust
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
+from dashboard.widgets.frame import short_names
 from imle import LABELS, PtbXl, load_model
+from imle.assets import WEIGHTS
 from imle.attention import LEVELS
 from imle.errors import BadChoice
+from imle.explain.cohort_agreement import read_agreement
 from imle.inference import shipped_models
+from imle.model_folder import model_digest, read_card, write_card
 from imle.tasks import INFARCTION, SUPERCLASS
 
 ROOT = Path(__file__).parents[1]
@@ -193,6 +201,61 @@ def test_heatmaps_that_contradict_each_other_are_said_to(dashboard, monkeypatch)
     found = sentences(dashboard(EXPLAIN, record="7", reveal="yes", level="occlusion"))
     assert len(found) == 1 and "Attention and occlusion point at different places" in found[0]
     assert not sentences(dashboard(EXPLAIN, record="7", reveal="yes"))
+
+
+def panel(app: AppTest) -> str:
+    return next(html.proto.body for html in app.get("html") if "beside the guidelines" in html.proto.body)
+
+
+def test_a_model_that_only_has_a_shipped_ones_name_is_not_held_against_its_average(dashboard, monkeypatch, tmp_path):
+    """Another model's average record would call this model's heatmaps its habit, or its own."""
+    own = tmp_path / "imle_net"
+    shutil.copytree(WEIGHTS / "imle_net", own)
+
+    monkeypatch.setenv("IMLE_MODEL", str(own))
+    same = dashboard(EXPLAIN, record="2", reveal="yes")
+    assert "by chance, and of the average record's heatmap" in texts(
+        same
+    ) and "another model of that name" not in texts(same)
+    assert re.search(r"\(\d\.\d\d, \d\.\d\d\)", panel(same))
+    card = read_card(own)
+    write_card(own, replace(card, temperature=2 * card.temperature))
+    other = dashboard(EXPLAIN, record="2", reveal="yes")
+    assert "for imle_net is of another model of that name" in texts(other) and not sentences(other)
+    assert "in brackets by chance." in texts(other) and not re.search(r"\(\d\.\d\d, \d\.\d\d\)", panel(other))
+
+
+def test_a_model_of_ones_own_can_be_told_from_the_shipped_one_of_its_name():
+    """Two lines that read alike are one choice to a browser, and one of the two models could not be chosen."""
+    assert short_names(["runs/imle_net", "imle_net", "imle_net_plus"]) == {
+        "runs/imle_net": "runs/imle_net", "imle_net": "imle_net", "imle_net_plus": "imle_net_plus",
+    }  # fmt: skip
+    assert short_names(["runs/mine", "imle_net"])["runs/mine"] == "mine"
+
+
+def test_results_are_of_the_model_in_use_by_digest_else_by_network(monkeypatch):
+    """A file written before digests were kept is all that there is; one of another network is surely not of this model."""
+    monkeypatch.setenv("IMLE_MODEL", "imle_net")
+    assert state.is_of_model_in_use({"weights": model_digest(WEIGHTS / "imle_net"), "network": "any"})
+    assert not state.is_of_model_in_use({"weights": "others", "network": "imle_net"})
+    assert state.is_of_model_in_use({"network": "imle_net"}) and state.is_of_model_in_use({})
+    assert not state.is_of_model_in_use({"network": "mousavi"})
+    monkeypatch.setenv("IMLE_MODEL", "no such model")
+    assert not state.is_of_model_in_use({})
+
+
+@pytest.mark.parametrize("path", sorted(agreements.FOLDER.glob("*.parquet")), ids=lambda path: path.stem)
+def test_what_is_shipped_of_a_model_is_of_the_weights_that_are_shipped(path):
+    """Weights that are trained anew without it would be held against the average of those before."""
+    about = read_agreement(path).about
+    assert about["weights"] == model_digest(WEIGHTS / about["model"])
+
+
+@pytest.mark.parametrize("path", sorted(trust.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+def test_the_shipped_trust_is_of_the_weights_that_are_shipped(path):
+    """A warning that the shipped model did not earn, or none where it did."""
+    about = json.loads(path.read_text())
+    assert about["weights"] == model_digest(WEIGHTS / about["model"])
 
 
 def test_silenced_leads_change_the_answer(dashboard, tiny_ptbxl):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from imle.explain.explanation import Explanation
 from imle.explain.summary import summary
 from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
+from imle.figures.heat import Heat, attention_heat, heat_of
 from imle.figures.page import explanation_page
 from imle.figures.sheet import TRACE_COLOURS, Outline, outline_frames, sheet_figure
 from imle.figures.sheet_png import save_png
@@ -319,7 +321,8 @@ def test_summary_says_when_no_label_reaches_its_threshold():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_png_is_an_a4_page_with_ink_grid_and_heatmap(tmp_path, layout):
-    path = save_png(explanation(superclasses=("MI",)), "combined", tmp_path / "page.png", layout=layout)
+    said = explanation(superclasses=("MI",))
+    path = save_png(said, attention_heat(said), tmp_path / "page.png", layout=layout)
     pixels = (imread(path)[..., :3] * 255).round().astype(int)
     assert pixels.shape == (1653, 2338, 3)
     red, green, blue = np.moveaxis(pixels, -1, 0)
@@ -329,11 +332,46 @@ def test_png_is_an_a4_page_with_ink_grid_and_heatmap(tmp_path, layout):
 
 
 def test_png_shows_the_level_that_was_asked_for(tmp_path):
-    beat, channel = (save_png(explanation(), level, tmp_path / f"{level}.png") for level in ("beat", "channel"))
+    said = explanation()
+    beat, channel = (
+        save_png(said, attention_heat(said, level), tmp_path / f"{level}.png") for level in ("beat", "channel")
+    )
     assert beat.read_bytes() != channel.read_bytes()
-    with pytest.raises(BadChoice, match="no attention level 'lead'"):
-        save_png(explanation(), "lead", tmp_path / "lead.png")
-    assert not (tmp_path / "lead.png").exists()
+
+
+def test_a_heatmap_is_asked_for_by_its_name():
+    """A typing error that gave the attention instead would be read as the attribution."""
+    said = explanation()
+    heatmap = np.eye(12, 1000, dtype=np.float32)
+    heat = heat_of(said, "occlusion", None, lambda label, method: heatmap)
+    assert heat.title == "occlusion for MI" and heat.lead_shares["aVF"] == pytest.approx(1 / 12)
+    assert heat_of(said, "beat", "CD", None).title == "beat attention"
+    for name in ("lead", "attention", ""):
+        with pytest.raises(BadChoice, match="there is no heatmap"):
+            heat_of(said, name, None, None)
+    with pytest.raises(BadChoice, match="has no attention to show; choose a method of attribution"):
+        heat_of(replace(said, attention=None), "beat", None, None)
+
+
+def test_the_page_of_a_model_without_attention_holds_what_there_is():
+    """A script that looks for a heatmap that is not there would leave the page without its ECG."""
+    said = replace(explanation(), attention=None)
+    own = explanation_page(said).replace(get_plotlyjs(), "")
+    assert "This network has no attention" in own and "const LEVELS = {};" in own and "Lead importance" not in own
+    heat = Heat("occlusion", "MI", np.eye(12, 1000, dtype=np.float32))
+    own = explanation_page(said, [heat]).replace(get_plotlyjs(), "")
+    assert list(json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))) == ["occlusion"]
+    assert ">occlusion for MI</button>" in own and "<h2>Leads</h2>" in own
+
+
+def test_the_page_opens_on_the_heatmap_that_was_on_the_screen():
+    """The attribution that was looked at must not be the one thing that the page leaves out."""
+    heat = Heat("occlusion", "MI", np.eye(12, 1000, dtype=np.float32))
+    own = explanation_page(explanation(), [heat]).replace(get_plotlyjs(), "")
+    assert list(json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))) == [*LEVELS, "occlusion"]
+    assert (
+        'data-level="occlusion" aria-pressed="true"' in own and own.count('aria-pressed="true"') == 2
+    )  # and its style
 
 
 def test_page_needs_no_network_and_holds_every_level():

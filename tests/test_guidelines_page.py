@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import agreements
+from dashboard.widgets import guideline_parts
 from imle import LEADS
 from imle.errors import BadChoice
 from imle.explain.agreement_summary import TITLES, summarise
@@ -20,6 +22,7 @@ APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
 GUIDELINES = "../pages/guidelines.py"
 RECORDS = 60
 AVERAGE = np.full((12, 6), 1 / 72)
+SUREST = np.eye(12, 6) / 6
 # Mean mass on the leads of IMI and of NST_'s segments; ASMI looks no more at its leads than anybody.
 MEANS = {"IMI": 0.7, "ASMI": 0.33, "NST_": 0.2, "RVH": 0.5}
 COUNTS = {"IMI": RECORDS, "ASMI": RECORDS, "NST_": RECORDS, "RVH": 2}
@@ -40,6 +43,7 @@ def made_up_rows(seed: int, more: float = 0.0) -> pd.DataFrame:
                 | {f"average_{name}": 0.33 for name in SCORE_NAMES}
                 | {"overlap": 0.9 if record <= 3 else 0.4, "probability": record / RECORDS}
                 | dict(zip(CELLS, shares.ravel(), strict=True))
+                | {"sex": "FM"[record % 2], "age_band": "60-79" if record > 2 else "80 and over", "validated": True}
             )
     return pd.DataFrame(rows)
 
@@ -47,9 +51,9 @@ def made_up_rows(seed: int, more: float = 0.0) -> pd.DataFrame:
 def write(folder: Path, model: str, method: str, seed: int = 0, more: float = 0.0) -> None:
     labels = ("MI", "STTC", "HYP")
     about = {"model": model, "engine": "made up", "method": method, "data": "PTB-XL", "folds": [10]}
-    averages = dict.fromkeys(labels, AVERAGE)
+    averages, surest = dict.fromkeys(labels, AVERAGE), dict.fromkeys(labels, SUREST)
     write_agreement(
-        folder / f"{model}-{method}.parquet", CohortAgreement(made_up_rows(seed, more), averages, averages, about)
+        folder / f"{model}-{method}.parquet", CohortAgreement(made_up_rows(seed, more), averages, surest, about)
     )
 
 
@@ -82,6 +86,10 @@ def texts(app: AppTest) -> str:
     return "\n".join(part.value.replace("\\", "") for part in app.markdown)
 
 
+def subheaders(app: AppTest) -> str:
+    return "\n".join(part.value.replace("\\", "") for part in app.subheader)
+
+
 def tables(app: AppTest) -> str:
     return "\n".join(part.proto.body for part in app.get("html"))
 
@@ -104,14 +112,81 @@ def test_the_verdict_says_whether_the_heatmap_follows_the_diagnosis(page):
     assert "On ST and T lie 20%" in shown and "less than in a record without the diagnosis" in shown
 
 
-def test_the_maps_are_the_mean_of_the_records_and_the_average(page):
+def test_the_maps_are_the_mean_of_the_records_of_the_surest_and_of_all(page):
+    """A map under another's title, or the surest records' left out, tells a class's heatmap wrong."""
     app = page(diagnosis="IMI", heatmaps="sharp · attention")
     maps = [trace for trace in charts(app)["places"]["data"] if trace["type"] == "heatmap"]
-    assert len(maps) == 3  # records, average record, guideline
+    assert len(maps) == 4  # records, surest records, average record, guideline
+    titles = [note["text"] for note in charts(app)["places"]["layout"]["annotations"]]
+    assert titles == ["IMI, 60 records", "Surest of MI", "Average record", "Guideline"]
     own = read_agreement(agreements.FOLDER / "sharp-attention.parquet").rows
     mean = 100 * own.loc[own["code"] == "IMI", "aVF QRS"].mean()
     assert array(maps[0]["z"])[LEADS.index("aVF"), 2] == pytest.approx(mean)
-    assert array(maps[1]["z"])[0, 0] == pytest.approx(100 / 72, abs=1e-3)
+    np.testing.assert_allclose(array(maps[1]["z"]), 100 * SUREST, atol=1e-2)
+    assert array(maps[2]["z"])[0, 0] == pytest.approx(100 / 72, abs=1e-3)
+
+
+def test_the_surest_records_map_is_in_the_table_too(page, monkeypatch):
+    """A picture whose numbers cannot be had is lost to a paper."""
+    offered = {}
+    monkeypatch.setattr(guideline_parts, "csv_button", lambda frame, file: offered.update({file: frame}))
+    page(diagnosis="IMI", heatmaps="sharp · attention")
+    frame = offered["places_IMI_sharp-attention"]
+    assert list(frame) == ["lead", "segment", "IMI, 60 records", "Surest of MI", "Average record", "guideline"]
+    np.testing.assert_allclose(frame["Surest of MI"], SUREST.ravel(), atol=1e-4)
+
+
+def test_a_cohort_narrows_all_that_is_shown(page):
+    """A verdict on women beside a list of men would be believed."""
+    app = page(diagnosis="IMI", heatmaps="sharp · attention", among="Women")
+    own = read_agreement(agreements.FOLDER / "sharp-attention.parquet").rows
+    women = own[(own["code"] == "IMI") & (own["sex"] == "F")]
+    titles = [note["text"] for note in charts(app)["places"]["layout"]["annotations"]]
+    assert titles[0] == f"IMI, {len(women)} records" and len(women) == RECORDS // 2
+    found = summarise(women).set_index("score").loc["lead_mass"]
+    assert f"lie {found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%}) of the heatmap" in texts(app)
+    assert set(app.dataframe[0].value["Record"]) <= set(women["ecg_id"])
+    assert f"of {len(women)} records the heatmap hardly differs" in texts(app)
+    assert f"<td>{len(women)}</td>" in tables(app) and "All diagnoses, sharp · attention, women" in subheaders(app)
+
+
+def test_a_file_offers_the_cohorts_that_it_holds(page, tmp_path):
+    """A choice that leaves nobody out, or too few to say anything, or that the file does not know, leads nowhere."""
+    assert page(heatmaps="sharp · attention").selectbox(key="among").options == [
+        "All records",
+        "Women",
+        "Men",
+        "Age 60-79",
+    ]
+    write(tmp_path, "old", "attention")
+    old = read_agreement(tmp_path / "old-attention.parquet")
+    rows = old.rows.drop(columns=["sex", "age_band", "validated"])
+    rows.loc[rows["ecg_id"] > 40, ["fold", "likelihood"]] = 9, 15.0
+    write_agreement(tmp_path / "old-attention.parquet", replace(old, rows=rows))
+    assert page(tmp_path).selectbox(key="among").options == ["All records", "Fold 9", "Fold 10", "Stated 80 % or more"]
+    assert page(tmp_path, among="Women").selectbox(key="among").value == "All records"
+
+
+def test_two_files_are_narrowed_to_what_both_hold(page, tmp_path):
+    """A cohort of one file beside everybody of the other would compare two crowds."""
+    write(tmp_path, "sharp", "attention")
+    write(tmp_path, "old", "attention", seed=1)
+    old = read_agreement(tmp_path / "old-attention.parquet")
+    write_agreement(tmp_path / "old-attention.parquet", replace(old, rows=old.rows.drop(columns="sex")))
+    app = page(tmp_path, heatmaps="sharp · attention", beside="old · attention", among="Women")
+    assert app.selectbox(key="among").options == ["All records", "Age 60-79"]
+    assert "over 60 records of both" in texts(app)
+
+
+def test_a_diagnosis_that_the_second_file_has_too_seldom_is_shown_of_the_first(page, tmp_path):
+    """Four records have no interval; the page must not end at them."""
+    write(tmp_path, "sharp", "attention")
+    write(tmp_path, "old", "attention", seed=1)
+    old = read_agreement(tmp_path / "old-attention.parquet")
+    few = old.rows[(old.rows["code"] != "IMI") | (old.rows["ecg_id"] < 5)]
+    write_agreement(tmp_path / "old-attention.parquet", replace(old, rows=few.reset_index(drop=True)))
+    app = page(tmp_path, diagnosis="IMI", heatmaps="sharp · attention", beside="old · attention")
+    assert "it follows the diagnosis" in texts(app) and "differ:" not in texts(app)
 
 
 def test_a_diagnosis_of_few_records_is_not_offered(page):
@@ -124,7 +199,7 @@ def test_two_sets_of_heatmaps_are_compared_over_the_records_of_both(page):
     assert "sharp · attention and dull · attention differ: mass on the leads +0.2" in texts(app)
     assert "over 60 records of both" in texts(app)
     assert len(charts(app)["scores"]["data"]) == 6
-    assert len([trace for trace in charts(app)["places"]["data"] if trace["type"] == "heatmap"]) == 4
+    assert len([trace for trace in charts(app)["places"]["data"] if trace["type"] == "heatmap"]) == 5
 
 
 def test_those_looking_elsewhere_are_the_sure_ones_worst_first(page):
@@ -176,6 +251,15 @@ def test_damaged_or_missing_agreements_get_one_sentence(page, tmp_path):
     empty.mkdir()
     found = [warning.value for warning in page(empty).warning]
     assert len(found) == 1 and "imle guidelines --out" in found[0].replace("\\", "")
+
+
+def test_a_file_of_a_few_records_gets_one_sentence(page, tmp_path):
+    """`imle guidelines --records 3` is how a first try looks; a page without any diagnosis to choose would end in a trace."""
+    write(tmp_path, "sharp", "attention")
+    found = read_agreement(tmp_path / "sharp-attention.parquet")
+    write_agreement(tmp_path / "sharp-attention.parquet", replace(found, rows=found.rows[found.rows["ecg_id"] < 4]))
+    sentences = [warning.value.replace("\\", "") for warning in page(tmp_path).warning]
+    assert len(sentences) == 1 and "has no diagnosis of 5 records or more" in sentences[0]
 
 
 def test_a_spoilt_table_gets_one_sentence(page, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from imle.ecg import Ecg
 from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.figures.files import write_explanation
+from imle.figures.heat import Heat, attention_heat
 from imle.figures.report import Reading, reading_json, report_pdf, report_png, sheet_svg
 from imle.figures.report.assembly import report_page
 from imle.figures.report.words import age_text, auc_text, date_text
@@ -82,9 +83,23 @@ def measurements(missing: dict[str, str] | None = None) -> Measurements:
     return Measurements(500, np.arange(1, 9) * 0.83, pd.DataFrame({"P_on": [np.nan]}), values, st_mv, None)
 
 
+def without_attention(ecg: Ecg) -> Explanation:
+    """Of a network that has none."""
+    return replace(explanation(ecg), model="rajpurkar", attention=None)
+
+
+def attributed(label: str = "STTC", method: str = "occlusion_waves") -> Heat:
+    """Half of it in V2 around 2 s, half in V5 around 7 s."""
+    heatmap = np.zeros((12, 1000), np.float32)
+    heatmap[LEADS.index("V2"), 190:210] = heatmap[LEADS.index("V5"), 690:710] = 1 / 40
+    return Heat(method, label, heatmap)
+
+
 def reading(ecg: Ecg | None = None, **changes) -> Reading:
     ecg = ecg or pulses()
+    level = changes.pop("level", "combined")
     whole = {"explanation": explanation(ecg), "measurements": measurements(), "card": CARD, "statements": STATEMENTS}
+    whole = {"heats": (attention_heat(whole["explanation"], level),)} | whole
     return Reading(ecg, **(whole | changes))
 
 
@@ -108,6 +123,9 @@ READINGS = {
     "12.5 mm/s": lambda: reading(speed_mm_s=12.5),
     "50 mm/s": lambda: reading(speed_mm_s=50, layout="12x1"),
     "trace": lambda: reading(overlay="trace", level="beat"),
+    "attribution": lambda: reading(heats=(attributed(),), layout="12x1"),
+    "no attention": lambda: reading(explanation=without_attention(pulses()), heats=(attributed(),)),
+    "nothing to show": lambda: reading(explanation=without_attention(pulses()), heats=()),
 }
 
 
@@ -308,7 +326,8 @@ def test_heatmap_is_printed_in_colour_and_gone_when_off(overlay):
 @pytest.mark.parametrize("name", READINGS)
 def test_no_words_lie_over_others_or_leave_the_page(name):
     """What is overprinted or cut off cannot be read, and nobody notices before it is printed."""
-    page = report_page(READINGS[name]())
+    shown = READINGS[name]()
+    page = report_page(shown, shown.drawn[0])
     renderer = FigureCanvasAgg(page.figure).get_renderer()
     words_on_page = [text for text in page.texts if text.get_text() and not text.get_path_effects()]
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in words_on_page]
@@ -393,7 +412,7 @@ def test_json_holds_everything_on_the_page():
         "band": None,
     }  # fmt: skip
     assert said["view"] == {
-        "layout": "12x1", "speed_mm_s": 25, "gain_mm_mv": 10, "level": "beat", "overlay": "band", "opacity": 0.9,
+        "layout": "12x1", "speed_mm_s": 25, "gain_mm_mv": 10, "overlay": "band", "opacity": 0.9,
     }  # fmt: skip
     assert said["paper"]["layout"] == "3x4+II"
     assert said["measurements"]["values"]["qt"]["value"] == 381
@@ -404,7 +423,9 @@ def test_json_holds_everything_on_the_page():
     assert opinion["known_labels"] == ["MI", "STTC"]
     assert sum(opinion["lead_importance"].values()) == pytest.approx(1, abs=1e-4)
     assert np.shape(opinion["attention"]["beat"]) == (12, 20, 13)
-    assert np.shape(opinion["heatmap"]["by_lead"]) == (12, 1000)
+    (heatmap,) = opinion["heatmaps"]
+    assert np.shape(heatmap["by_lead"]) == (12, 1000)
+    assert (heatmap["method"], heatmap["level"], heatmap["label"]) == ("attention", "beat", None)
     assert opinion["card"]["commit"] == "167f44daf397"
 
 
@@ -413,7 +434,6 @@ def test_json_holds_everything_on_the_page():
     [
         ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
-        ({"level": "lead"}, "there is no attention level 'lead'; choose one of"),
         ({"speed_mm_s": 0}, "0 mm/s and 10 mm/mV cannot be drawn; both must be above 0"),
         ({"opacity": 2}, "the overlay's opacity is 2; it must lie between 0 and 1"),
     ],
@@ -454,7 +474,8 @@ def test_date_is_told_as_far_as_it_is_known(date, text):
 def test_explanation_files_hold_the_report_with_real_measurements(tmp_path):
     """The shell's `imle explain` writes what the page prints."""
     ecg = Ecg(made_up_ecg(1), 500, "made up")
-    written = write_explanation(explanation(ecg), tmp_path / "out", card=CARD)
+    said = explanation(ecg)
+    written = write_explanation(said, attention_heat(said), tmp_path / "out", card=CARD)
     names = ["explanation.json", "heatmap.png", "report.pdf", "explanation.html"]
     assert [path.name for path in written] == names
     text = text_of((tmp_path / "out" / "report.pdf").read_bytes())
@@ -462,10 +483,62 @@ def test_explanation_files_hold_the_report_with_real_measurements(tmp_path):
     assert "fold 10 macro AUC 0.924" in text
 
 
-def test_nothing_is_written_for_an_unknown_level(tmp_path):
-    with pytest.raises(BadChoice, match="no attention level"):
-        write_explanation(explanation(pulses()), tmp_path / "out", level="lead")
+def test_nothing_is_written_for_an_unknown_layout(tmp_path):
+    said = explanation(pulses())
+    with pytest.raises(BadChoice, match="no sheet layout"):
+        write_explanation(said, attention_heat(said), tmp_path / "out", layout="4x3")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_attribution_on_the_screen_is_the_one_that_is_printed():
+    """A page that shows attention where its reader looked at an attribution is passed on as the reason of the answer."""
+    shown = reading(heats=(attributed(),))
+    text = text_of(report_pdf(shown))
+    assert "occlusion of waves for STTC, share of the record's maximum" in text
+    assert "Occlusion of waves for STTC: what the logit loses when" in text
+    assert "combined attention" not in text
+    svg = sheet_svg(shown).decode()
+    assert "occlusion of waves for STTC, share" in svg and "combined attention" not in svg
+    (heatmap,) = reading_json(shown)["opinion"]["heatmaps"]
+    assert (heatmap["method"], heatmap["level"], heatmap["label"]) == ("occlusion_waves", None, "STTC")
+    np.testing.assert_allclose(heatmap["by_lead"], attributed().exact, rtol=1e-5)
+
+
+def legend_from_top(svg: str, name: str) -> float:
+    """How far down the picture the legend's title stands that begins with `name`."""
+    texts = ElementTree.fromstring(svg).findall(".//{*}text")
+    words = next(each for each in texts if "".join(each.itertext()).startswith(name))
+    return float(words.get("y"))
+
+
+def test_two_heatmaps_on_the_screen_are_both_printed_in_their_order():
+    """Who compares two heatmaps and prints them would have only one in hand."""
+    said = explanation(pulses())
+    shown = reading(heats=(attributed(), attention_heat(said, "channel")))
+    pdf = report_pdf(shown)
+    pages = pypdfium2.PdfDocument(pdf)
+    first, second = (" ".join(page.get_textpage().get_text_range().split()) for page in pages)
+    assert "occlusion of waves for STTC, share" in first and "channel attention, share" in second
+    assert [side / 72 * 25.4 for side in pages[1].get_size()] == pytest.approx([297, 210], abs=0.05)
+    assert not pypdfium2.raw.FPDF_VIEWERREF_GetPrintScaling(pages.raw)
+    assert Image.open(io.BytesIO(report_png(shown))).size == (2338, 2 * 1653)
+    svg = sheet_svg(shown).decode()
+    attribution_mm, attention_mm = (legend_from_top(svg, name) for name in ("occlusion of waves", "channel attention"))
+    assert attribution_mm < attention_mm
+    assert [heat["method"] for heat in reading_json(shown)["opinion"]["heatmaps"]] == ["occlusion_waves", "attention"]
+
+
+def test_a_model_without_attention_is_printed_with_its_answer_and_a_word_on_that():
+    """Bars of a lead importance that there is not would be believed."""
+    shown = reading(explanation=without_attention(pulses()), heats=(attributed(),))
+    text = text_of(report_pdf(shown))
+    assert "leads (share of occlusion of waves for STTC)" in text and "channel attention" not in text
+    bare = text_of(report_pdf(reading(explanation=without_attention(pulses()), heats=())))
+    assert "This network has no attention" in bare and "lead importance" not in bare
+    assert "Myocardial infarction MI 0.91" in bare
+    opinion = json.loads(json.dumps(reading_json(shown), allow_nan=False))["opinion"]
+    assert opinion["attention"] is None and opinion["lead_importance"] is None
+    assert [heat["method"] for heat in opinion["heatmaps"]] == ["occlusion_waves"]
 
 
 @pytest.mark.ptbxl

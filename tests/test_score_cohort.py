@@ -9,6 +9,7 @@ import pytest
 from imle import PtbXl, load_model
 from imle.assets import DEMO_COHORT
 from imle.errors import BadChoice
+from imle.evaluation.subgroups import AGE_BANDS
 from imle.explain import score_cohort as module
 from imle.explain.agreement import lead_segment_shares, relevance_mass, spread_over
 from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, read_agreement
@@ -150,6 +151,14 @@ def test_a_model_that_tells_the_code_itself_is_asked_for_it(data, table):
 def test_a_record_with_a_flat_lead_has_no_segments():
     """Such a record is refused as an ECG; the cohort's run must not end with it."""
     assert (segments_of_signal(np.zeros((12, 1000), np.float32)) == -1).all()
+
+
+def test_a_row_says_whose_it_is(found, data):
+    """Without them the page cannot tell women from men, and a file made today would have to be made again."""
+    row = found.rows.iloc[0]
+    own = data.catalogue.loc[row["ecg_id"]]
+    assert row["sex"] == own["sex"] and row["validated"] == bool(own["validated_by_human"])
+    assert row["age_band"] in AGE_BANDS
 
 
 def test_scores_have_names_of_columns(found):

@@ -24,6 +24,7 @@ from imle.explain.faithfulness import random_auc as by_chance
 from imle.explain.planted import planted_labels, planted_mass
 from imle.explain.sanity import cascade, similarity
 from imle.explain.stability import under_noise, under_shift
+from imle.explain.steps import Steps
 from imle.labels import INFARCTIONS, LABELS
 from imle.measure.segments import segments_of_signal
 from imle.model_folder import Card, load_keras, save_model
@@ -280,7 +281,8 @@ def test_the_average_records_attention_is_hidden_over_each_records_own_waves(tmp
     ]
     np.testing.assert_allclose(shares, np.mean(each, axis=0), atol=1e-5)
     own = {("MI", "attention"): attribute(predictor, signals_mv, "MI", "attention")}
-    rows = pd.concat(trust_table._measure_records(predictor, data, drawn, own, lambda *given: None))
+    steps = Steps(tmp_path / "t.json", {})
+    rows = pd.concat(trust_table._measure_records(predictor, data, drawn, own, steps, lambda *given: None))
     table = rows.pivot(index="case", columns=["method", "measure"], values="value")
     gain = table["average_attention", "deletion_auc"] - table["attention", "deletion_auc"]
     pd.testing.assert_series_equal(table["attention", "deletion_over_average"], gain, check_names=False)
@@ -306,3 +308,42 @@ def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
     assert found == by_chance_too | {(method, measure) for method in methods for measure in everywhere} | {
         ("integrated_gradients", "completeness_error")
     }
+
+
+class Killed(Exception):
+    """What a test ends a run with."""
+
+
+def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path, monkeypatch):
+    """The largest model takes hours; begun anew after every stop it would never end, and a seam must not show."""
+    monkeypatch.setattr(trust_table, "methods_of", lambda predictor: ["occlusion_waves", "attention"])
+    small = {"filters": (4,), "strides": (4,), "blocks": (1,), "attention_units": 4}
+    keras.utils.set_random_seed(0)
+    predictor = saved(tmp_path / "model", models.build("imle_net_plus", **small))
+    data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising", "simulating")
+    whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 5)
+    for number, stage in enumerate(stages):
+        told = []
+
+        def stop(what, done, total, told=told, stage=stage):
+            told.append(what)
+            if what == stage and told.count(what) == 3:
+                raise Killed
+
+        with pytest.raises(Killed):
+            trust_table.trust(predictor, data, out, 5, tell=stop)
+        assert (tmp_path / "out.json.steps").is_dir() and not out.exists()
+        passed_over = [what for what in told if what in stages[: max(0, number - 1)]]
+        assert len(passed_over) <= len(LABELS)  # what was done is not done again
+        (tmp_path / "out.json.steps" / ".1.half.parquet").write_bytes(b"PAR1")  # as a kill leaves it
+    rows = trust_table.trust(predictor, data, out, 5)
+    pd.testing.assert_frame_equal(rows, whole)
+    assert out.read_text() == (tmp_path / "whole.json").read_text()
+    assert not (tmp_path / "out.json.steps").exists()
+
+
+def test_the_steps_of_another_run_are_not_taken_for_ones_own(tmp_path):
+    """The heatmaps of other weights, or of other records, would go into the table unseen."""
+    Steps(tmp_path / "t.json", {"model": "one"})
+    with pytest.raises(BadChoice, match="holds the steps of another run; delete it, or give another --out"):
+        Steps(tmp_path / "t.json", {"model": "another"})

@@ -78,7 +78,8 @@ def _model() -> None:
     state.follow_usual()
     models = state.models()
     if len(models) > 1:
-        st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=_last_part)
+        names = short_names(models)
+        st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=names.get)
     try:
         name, _, engine = state.model_card()
     except Refusal:
@@ -87,5 +88,10 @@ def _model() -> None:
     _lines([("Engine", engine)] if len(models) > 1 else [("Model", name), ("Engine", engine)])
 
 
-def _last_part(model: str) -> str:
-    return Path(model).name
+def short_names(models: list[str]) -> dict[str, str]:
+    """By model, the last part of its folder; of one with the name of another, the folder's own place with it."""
+    last = [Path(model).name for model in models]
+    return {
+        model: "/".join(Path(model).parts[-2:]) if last.count(name) > 1 else name
+        for model, name in zip(models, last, strict=True)
+    }

@@ -1,4 +1,4 @@
-"""The choices of the guidelines page: which diagnosis, whose heatmaps, and whose beside them. They live in the URL."""
+"""The choices of the guidelines page: which diagnosis, among whom, whose heatmaps, and whose beside them; all in the URL."""
 
 from __future__ import annotations
 
@@ -9,20 +9,32 @@ from dashboard.widgets.frame import note
 from imle.explain.agreement_summary import TITLES
 from imle.explain.guidelines import Guideline
 
-KEYS = ("diagnosis", "heatmaps", "beside", "score")
+KEYS = ("diagnosis", "among", "heatmaps", "beside", "score")
 FIRST = "IMI"
+COHORT_HELP = "Whose records are scored. The average record and the surest ones stay those of all."
 
 
-def top_line(names: list[str]) -> tuple[str, str | None, object]:
-    """Draw the page's first line. Returns whose heatmaps, whose beside them, and the place for the diagnosis."""
+def top_line(names: list[str]) -> tuple[str, str | None, object, object]:
+    """Draw the page's first line. Returns whose heatmaps, whose beside them, and the places for diagnosis and cohort."""
     with st.container(horizontal=True, vertical_alignment="center", key="guidelines_title"):
         st.title("Guidelines", anchor=False, width="content")
-        place = st.container(width="content")
+        diagnosis, cohort = st.container(width="content"), st.container(width="content")
         first = _choice("Heatmaps", "heatmaps", names)
         second = _choice("Beside them", "beside", [name for name in names if name != first], None)
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
             copy_link()
-    return first, second, place
+    return first, second, diagnosis, cohort
+
+
+def cohort_choice(place, held: list[list[str]]) -> str:
+    """Draw the choice of a cohort in `place`, of those that all files hold; returns its name. held: the names by file."""
+    names = [name for name in held[0] if all(name in other for other in held[1:])]
+    if st.session_state.get("among") not in names:
+        st.session_state.pop("among", None)
+    return place.selectbox(
+        "Among", names, key="among", bind="query-params", label_visibility="collapsed", width=175, filter_mode=None,
+        help=COHORT_HELP,
+    )  # fmt: skip
 
 
 def diagnosis_choice(place, counts: dict[str, int], table: dict[str, Guideline]) -> str:
@@ -32,7 +44,7 @@ def diagnosis_choice(place, counts: dict[str, int], table: dict[str, Guideline])
         st.session_state.pop("diagnosis", None)
     return place.selectbox(
         "Diagnosis", codes, index=codes.index(FIRST) if FIRST in codes else 0, key="diagnosis", bind="query-params",
-        label_visibility="collapsed", width=130,
+        label_visibility="collapsed", width=115,
     )  # fmt: skip
 
 
@@ -57,6 +69,6 @@ def _choice(name: str, key: str, offered: list[str], index: int | None = 0) -> s
     if st.session_state.get(key) not in offered:
         st.session_state.pop(key, None)
     return st.selectbox(
-        name, offered, index, key=key, bind="query-params", label_visibility="collapsed", width=240, filter_mode=None,
+        name, offered, index, key=key, bind="query-params", label_visibility="collapsed", width=198, filter_mode=None,
         placeholder="beside no others",
     )  # fmt: skip

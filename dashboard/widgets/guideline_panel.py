@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import numpy as np
@@ -14,9 +16,11 @@ from dashboard.widgets.frame import note, plain, refuse
 from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
+from imle.explain.attribution import METHODS
+from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import Guideline
-from imle.labels import LABELS
+from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat
 from imle.leads import LEADS
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
@@ -26,24 +30,75 @@ OUTLINE = "outline"
 SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
-def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
-    """A row a diagnosis of the record that the guidelines place: how much of the attention to it lies there."""
+@dataclass(frozen=True)
+class Held:
+    """The record's heatmaps that are held against the guidelines: the model's attention, else what `method` attributes."""
+
+    subject: Subject
+    explanation: Explanation
+    method: str
+
+    @property
+    def title(self) -> str:
+        return "combined attention" if self.method == ATTENTION else METHODS[self.method].title.lower()
+
+    def of(self, label: str) -> np.ndarray:
+        """(12, 1000), the heatmap for `label`."""
+        if self.method == ATTENTION:
+            return self.explanation.about(label).heatmap(USUAL_LEVEL).astype(float)
+        return self.subject.attribute(label, self.method).astype(float)
+
+    @cached_property
+    def agreement(self) -> CohortAgreement | None:
+        """What is kept of the heatmaps of a model of this name by this method; None where nothing is."""
+        found = agreements.offered().get(agreements.name_of(self.explanation.model, self.method))
+        try:
+            return agreement_state.agreement(found) if found else None
+        except Refusal:
+            return None
+
+    @cached_property
+    def is_of_another(self) -> bool:
+        """Whether that is of another model, which only has the name."""
+        return self.agreement is not None and not state.is_of_model_in_use(self.agreement.about)
+
+    def average(self, label: str) -> np.ndarray | None:
+        """(12, 6) of the average record for this model and label; None where none is kept."""
+        return None if self.agreement is None or self.is_of_another else self.agreement.averages.get(label)
+
+
+def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, heat: Heat | None) -> None:
+    """A row a diagnosis of the record that the guidelines place: how much of the heatmap for it lies there.
+
+    The heatmap is the model's attention; of a model without any, the one that is shown, `heat`.
+    """
+    if not explanation.levels and heat is None:
+        return
+    held = Held(subject, explanation, ATTENTION if explanation.levels else heat.method)
     segments = segment_of_samples(measured)
-    _likeness(explanation, segments)
+    _likeness(held, segments)
     try:
         found = _diagnoses(subject)
+        rows = [_row(code, place, held, segments, _criteria(place, subject, measured)) for code, place in found.items()]
     except Refusal as error:
         refuse(error)
         return
-    rows = [
-        _row(code, place, explanation, segments, _criteria(place, subject, measured)) for code, place in found.items()
-    ]
     if rows:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Guidelines", anchor=False, width="content")
             _outline_choice(list(found))
         figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
-        note("Share of the combined attention; in brackets by chance, and of the average record's heatmap.")
+        beside = (
+            "by chance"
+            if held.agreement is None or held.is_of_another
+            else "by chance, and of the average record's heatmap"
+        )
+        note(f"Share of the {held.title}; in brackets {beside}.")
+    if held.is_of_another:
+        note(
+            f"The average heatmap that is kept for {explanation.model} is of another model of that name (its weights, scale "
+            "or temperature differ), so this record is not held against it; imle guidelines makes this model's own."
+        )
 
 
 def outlined_places(subject: Subject):
@@ -86,12 +141,13 @@ def _outline_choice(codes: list[str]) -> None:
     st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
 
 
-def _likeness(explanation: Explanation, segments: np.ndarray) -> None:
+def _likeness(held: Held, segments: np.ndarray) -> None:
     """A sentence where the heatmap is hardly the record's own."""
-    average = _average(explanation)
+    label = held.explanation.label or held.explanation.leading
+    average = held.average(label)
     if average is None:
         return
-    alike = overlap(lead_segment_shares(_heatmap(explanation), segments), average)
+    alike = overlap(lead_segment_shares(held.of(label), segments), average)
     if alike >= LIKE_AVERAGE:
         st.markdown(plain(
             f"This heatmap looks like that of the average record ({alike:.0%} of it lies where the average's lies): "
@@ -106,9 +162,8 @@ def _criteria(place: Guideline, subject: Subject, measured: Measurements) -> str
     return "<br>".join(lines) or NONE
 
 
-def _row(code: str, place: Guideline, explanation: Explanation, segments: np.ndarray, criteria: str) -> str:
-    own = explanation.about(place.superclass)
-    heatmap, average = _heatmap(own), _average(own)
+def _row(code: str, place: Guideline, held: Held, segments: np.ndarray, criteria: str) -> str:
+    heatmap, average = held.of(place.superclass), held.average(place.superclass)
     mask, leads = place.mask(segments), np.isin(LEADS, place.leads)
     control = None if average is None else spread_over(average, segments)
     return row(
@@ -123,17 +178,3 @@ def _row(code: str, place: Guideline, explanation: Explanation, segments: np.nda
 def _share(value: float, chance: float, average: float | None) -> str:
     beside = f"{chance:.2f}" if average is None else f"{chance:.2f}, {average:.2f}"
     return f"<b>{value:.2f}</b> <i>({beside})</i>"
-
-
-def _heatmap(explanation: Explanation) -> np.ndarray:
-    return explanation.heatmap("combined").astype(float)
-
-
-def _average(explanation: Explanation) -> np.ndarray | None:
-    """(12, 6) of the average record for this model and label, from the shipped agreement; None where there is none."""
-    found = agreements.offered().get(agreements.name_of(explanation.model, "attention"))
-    try:
-        averages = agreement_state.agreement(found).averages if found else {}
-    except Refusal:
-        return None
-    return averages.get(explanation.label or LABELS[0])

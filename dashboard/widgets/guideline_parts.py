@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import agreement_state, agreements, state
+from dashboard.agreement_cohorts import EVERYBODY
 from dashboard.agreements import Heatmaps
 from dashboard.widgets.csv_button import csv_button, headed
 from dashboard.widgets.figure_table import figure, figure_table, gain, legend, row
@@ -19,6 +21,7 @@ from dashboard.widgets.opening import cannot_open, open_later
 from imle.explain.agreement_summary import CHANCE_OF, DEFINITIONS, TITLES
 from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
+from imle.explain.score_cohort import SUREST_RECORDS
 from imle.figures.compare import Series
 from imle.figures.guidelines import CONFIG, lead_ranking, place_maps, record_cloud, score_rows
 from imle.figures.guidelines_png import agreement_png
@@ -31,16 +34,27 @@ LIST_ROWS_PX = 300
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One set of heatmaps on the diagnosis chosen: whose, its line in pictures, its cohort, and its rows."""
+    """One set of heatmaps on the diagnosis chosen: whose, its line in pictures, its cohort with its name, and its rows."""
 
     heatmaps: Heatmaps
     series: Series
     cohort: CohortAgreement
+    among: str
     rows: pd.DataFrame
 
     @property
+    def label(self) -> str:
+        """Whose heatmaps they are."""
+        return self.rows["label"].iloc[0]
+
+    @property
+    def average(self) -> np.ndarray:
+        """(12, 6) of the average record."""
+        return self.cohort.averages[self.label]
+
+    @property
     def scores(self) -> pd.DataFrame:
-        return agreement_state.scores(self.heatmaps, self.rows["code"].iloc[0])
+        return agreement_state.scores(self.heatmaps, self.among, self.rows["code"].iloc[0])
 
 
 def headline(shown: list[Shown], guideline: Guideline, code: str) -> None:
@@ -65,10 +79,10 @@ def headline(shown: list[Shown], guideline: Guideline, code: str) -> None:
 
 def _maps(shown: list[Shown], guideline: Guideline, code: str) -> None:
     first = shown[0]
-    average = first.cohort.averages[first.rows["label"].iloc[0]]
     panels = {f"{code}, {len(own.rows):,} records" if len(shown) == 1 else own.series.title: agreements.mean_shares(own.rows)
               for own in shown}  # fmt: skip
-    panels["Average record"] = average
+    panels[f"Surest of {first.label}"] = first.cohort.surest[first.label]
+    panels["Average record"] = first.average
     frame = pd.DataFrame(
         {"lead": np.repeat(LEADS, len(SEGMENTS)), "segment": SEGMENTS * len(LEADS),
          **{title: shares.ravel() for title, shares in panels.items()}, "guideline": guideline.cells.ravel()}
@@ -86,7 +100,11 @@ def _maps(shown: list[Shown], guideline: Guideline, code: str) -> None:
         place_maps(panels, guideline.cells, state.dark()), theme=None, config=CONFIG, key="places",
         alt=f"Share of the heatmap by lead and wave segment for {code}, and the guideline's places.",
     )  # fmt: skip
-    note("Framed: the guideline's places.")
+    whose = "" if len(shown) == 1 else f", both of {first.series.title}"
+    note(
+        f"Framed: the guideline's places. Surest: the mean of up to {SUREST_RECORDS} records to which the model gives {first.label} "
+        f"most, whoever they are; average: of all{whose}."
+    )
 
 
 def _scores(shown: list[Shown], code: str) -> None:
@@ -121,7 +139,7 @@ def leads_and_records(shown: list[Shown], guideline: Guideline, code: str) -> No
 
 def _leads(shown: list[Shown], guideline: Guideline, code: str) -> None:
     shares = {own.series: agreements.mean_shares(own.rows).sum(axis=1) for own in shown}
-    average = shown[0].cohort.averages[shown[0].rows["label"].iloc[0]].sum(axis=1)
+    average = shown[0].average.sum(axis=1)
     frame = pd.DataFrame({"lead": LEADS, **{s.title: own for s, own in shares.items()}, "average record": average})
     headed("Leads", frame.assign(guideline=np.isin(LEADS, guideline.leads)), f"leads_{_file(code, shown[0])}")
     st.plotly_chart(
@@ -139,7 +157,7 @@ def _cloud(shown: list[Shown], score: str) -> str | None:
     trouble = cannot_open(first.cohort.about["data"])
     frames = {own.series: own.rows for own in shown}
     chance = float(first.rows[CHANCE_OF[score]].mean())
-    label = " or ".join(dict.fromkeys(own.rows["label"].iloc[0] for own in shown))
+    label = " or ".join(dict.fromkeys(own.label for own in shown))
     drawn = record_cloud(frames, score, TITLES[score], label, chance, state.dark())
     key = f"cloud_{score}"
     st.plotly_chart(
@@ -163,7 +181,7 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
     if listed.empty:
         note(f"No record of {code} has a probability of {agreements.SURE:.0%} or more.")
         return
-    key = f"elsewhere_{code}_{first.heatmaps.path.stem}"
+    key = f"elsewhere_{_file(code, first)}"
     st.dataframe(
         listed, hide_index=True, height=LIST_ROWS_PX, key=key, selection_mode="single-row",
         on_select="ignore" if trouble else lambda: open_later(_picked(key, listed), first.heatmaps.model),
@@ -182,8 +200,9 @@ def _picked(key: str, listed: pd.DataFrame) -> int | None:
 
 def all_diagnoses(own: Shown, table: Mapping[str, Guideline]) -> None:
     """Every diagnosis by its main score, whether it follows the record or not."""
-    found = agreement_state.overview(own.heatmaps)
-    headed(plain(f"All diagnoses, {own.series.title}"), found, f"diagnoses_{own.heatmaps.path.stem}")
+    found = agreement_state.overview(own.heatmaps, own.among)
+    whose = [own.series.title] if own.among == EVERYBODY else [own.series.title, own.among[:1].lower() + own.among[1:]]
+    headed(plain(f"All diagnoses, {', '.join(whose)}"), found, _file("diagnoses", own))
     rows = [
         row(
             f"{one.code} <i>{one.title}</i>", f"{one.records:,}", TITLES[one.score], figure(one.value, one.low, one.high, 2),
@@ -202,7 +221,9 @@ def definitions(own: Shown) -> None:
     lines += [
         "**Chance** of the first three: the guideline's share of the record's area; of the leads: their share of twelve.",
         "**Average heatmap** the mean share by lead and wave segment over records of the whole fold, with or without the "
-        "diagnosis, laid over each record's own waves and scored like its own heatmap.",
+        "diagnosis and of whichever cohort, laid over each record's own waves and scored like its own heatmap.",
+        f"**Surest** the mean share over up to {SUREST_RECORDS} records of the whole fold with the label's highest probabilities: "
+        "what the model looks at when it is sure (Glocal, Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).",
         f"**Heatmaps** {plain(about['model'])} on {about['engine']}, {plain(about['method'])}, fold "
         f"{', '.join(map(str, about['folds']))} of {plain(about['data'])}; what speaks for the label, scaled to a sum of 1.",
     ]
@@ -211,8 +232,11 @@ def definitions(own: Shown) -> None:
 
 
 def _title(own: Shown, code: str) -> str:
-    return f"{code}: {own.series.title}, {len(own.rows):,} records"
+    among = "" if own.among == EVERYBODY else f" ({own.among})"
+    return f"{code}: {own.series.title}, {len(own.rows):,} records{among}"
 
 
 def _file(code: str, own: Shown) -> str:
-    return f"{code.replace('/', '_')}_{own.heatmaps.path.stem}"
+    """The name of a file on this diagnosis, without its suffix; a cohort that is not everybody is named."""
+    among = [] if own.among == EVERYBODY else ["_".join(re.findall(r"\w+", own.among))]
+    return "_".join([code.replace("/", "_"), *among, own.heatmaps.path.stem])

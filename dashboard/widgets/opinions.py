@@ -11,6 +11,7 @@ from dashboard.subject import Statement, Subject
 from dashboard.widgets.frame import note, plain
 from imle.explain import Explanation
 from imle.explain.summary import known_by, known_labels
+from imle.figures.heat import Heat, leads_of
 
 
 def cardiologists(subject: Subject) -> None:
@@ -43,14 +44,19 @@ def model_answer(explanation: Explanation) -> None:
     note(f"{explanation.model} on {explanation.engine}")
 
 
-def lead_importance(explanation: Explanation, expected: Collection[str]) -> None:
-    """The channel attention, a bar a lead; `expected` are the leads that the guidelines name for its diagnoses."""
+def lead_importance(explanation: Explanation, heat: Heat | None, expected: Collection[str]) -> None:
+    """A bar a lead (see `leads_of`); `expected` are the leads that the guidelines name for its diagnoses."""
     from imle.figures.bars import CONFIG, lead_bars
 
-    st.subheader("Lead importance", anchor=False)
-    figure = lead_bars(explanation.lead_importance, expected, dark=state.dark())
-    words = ", ".join(f"{lead} {share:.2f}" for lead, share in explanation.lead_importance.items())
-    st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt=f"Channel attention of each lead: {words}.")
+    leads = leads_of(explanation, heat)
+    if leads is None:
+        return
+    st.subheader(leads.title, anchor=False)
+    figure = lead_bars(leads.shares, expected, state.dark(), leads.caption)
+    words = ", ".join(f"{lead} {share:.2f}" for lead, share in leads.shares.items())
+    st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt=f"Leads, {leads.caption}: {words}.")
+    if not explanation.levels:
+        note(f"{leads.caption[:1].upper()}{leads.caption[1:]}.")
     if expected:
         note("✓ a lead that the guidelines name for its diagnoses.")
 

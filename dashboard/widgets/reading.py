@@ -10,7 +10,7 @@ from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
 from dashboard.widgets.frame import refuse
 from dashboard.widgets.guideline_panel import expected_leads, guideline_panel, outlined_places
-from dashboard.widgets.heat import Heat, disagreement, heat_of
+from dashboard.widgets.heat import disagreement
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
@@ -19,6 +19,7 @@ from dashboard.widgets.what_if import what_if
 from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain import Explanation
+from imle.figures.heat import Heat, heat_of
 from imle.filters import display_filter
 from imle.measure import Measurements
 
@@ -46,16 +47,17 @@ def reading(subject: Subject, view: View, report_place) -> None:
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
-    with report_place:
-        report_menu(subject, ecg, explanation, measured, view)
+    other = None
+    if explanation:
+        in_words(explanation)
+        other = _other(subject, ecg, explanation, measured, view, heat)
+    with report_place:  # of what is on the screen, hence after all of it
+        report_menu(subject, ecg, explanation, measured, view, [one for one in (heat, other) if one])
     if view.revealed:
-        if explanation:
-            in_words(explanation)
-            _other(subject, ecg, explanation, measured, view, heat)
-        _opinions(subject, explanation, measured)
+        _opinions(subject, explanation, measured, heat)
 
 
-def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements) -> None:
+def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements, heat: Heat | None) -> None:
     with st.container(key="opinions"):
         said, answered, looked = st.columns(3, gap="large")
     with said:
@@ -64,30 +66,32 @@ def _opinions(subject: Subject, explanation: Explanation | None, measured: Measu
         with answered:
             opinions.model_answer(explanation)
         with looked:
-            opinions.lead_importance(explanation, expected_leads(subject, explanation.label))
-        guideline_panel(subject, explanation, measured)
+            opinions.lead_importance(explanation, heat, expected_leads(subject, explanation.label))
+        guideline_panel(subject, explanation, measured, heat)
         what_if(subject, explanation, measured)
 
 
 def _other(
     subject: Subject, ecg: Ecg, explanation: Explanation, measured: Measurements, view: View, heat: Heat | None
-) -> None:
-    """A second sheet of `ecg` with another heatmap, where one is chosen; and a warning where it contradicts `heat`."""
+) -> Heat | None:
+    """A second sheet of `ecg` with another heatmap, where one is chosen; and a warning where it contradicts `heat`.
+
+    Returns the other heatmap.
+    """
     other = _heat(subject, explanation, view.other, view.label) if view.other else None
     disagreement(explanation, measured, [one for one in (heat, other) if one])
     other_control()
-    if not other:
-        return
-    if view.layout != MEDIAN:
+    if other and view.layout != MEDIAN:
         sheet(ecg, other, view, outlined_places(subject), key="sheet_other")
-    elif measured.median_beat is not None:
+    elif other and measured.median_beat is not None:
         median_beats(measured, other, view, key="sheet_other")
+    return other
 
 
 def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:
     """The heatmap asked for; where it cannot be made, a sentence and none."""
     try:
-        return heat_of(subject, explanation, name, label)
+        return heat_of(explanation, name, label, subject.attribute)
     except Refusal as error:
         refuse(error)
         return None

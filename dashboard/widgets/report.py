@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -10,32 +11,51 @@ from dashboard import state
 from dashboard.subject import Subject
 from dashboard.widgets.frame import note
 from dashboard.widgets.view_controls import MEDIAN, View
-from imle.attention import LEVELS
 from imle.ecg import Ecg
 from imle.explain import Explanation
+from imle.figures.heat import Heat
 from imle.measure import Measurements
+from imle.model_folder import Card
 
 
 def report_menu(
-    subject: Subject, ecg: Ecg, explanation: Explanation | None, measured: Measurements, view: View
+    subject: Subject,
+    ecg: Ecg,
+    explanation: Explanation | None,
+    measured: Measurements,
+    view: View,
+    heats: Sequence[Heat],
 ) -> None:
-    """A button that opens the choice of files; they hold the model's opinion only where it is revealed."""
+    """A button that opens the choice of files; they hold the model's opinion only where it is revealed.
+
+    heats: those on the screen.
+    """
     name = f"ecg-{ecg.id or 'uploaded'}"
+    # A file is made outside the session, which then cannot be asked for the model in use.
+    asked = subject, ecg, explanation, measured, view, tuple(heats), state.model_card()[1] if explanation else None
     with st.popover("Report", key="report", width="content"):
         note("With the model's opinion." if explanation else "Without the model's opinion, which is not revealed.")
         for title, suffix, mime, make in FILES:
             st.download_button(
-                title, lambda make=make: make(_reading(subject, ecg, explanation, measured, view)), f"{name}.{suffix}",
-                mime, on_click="ignore", key=f"download_{suffix}", width="stretch",
+                title, lambda make=make: make(_reading(*asked)), f"{name}.{suffix}", mime, on_click="ignore",
+                key=f"download_{suffix}", width="stretch",
             )  # fmt: skip
         if explanation:
             st.download_button(
-                "HTML page, every level", lambda: _page(explanation), f"{name}.html", "text/html", on_click="ignore",
-                key="download_html", width="stretch",
+                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(explanation, heats),
+                f"{name}.html", "text/html", on_click="ignore", key="download_html", width="stretch",
             )  # fmt: skip
 
 
-def _reading(subject: Subject, ecg: Ecg, explanation: Explanation | None, measured: Measurements, view: View):
+def _reading(
+    subject: Subject,
+    ecg: Ecg,
+    explanation: Explanation | None,
+    measured: Measurements,
+    view: View,
+    heats: tuple[Heat, ...],
+    card: Card | None,
+):
     from imle.figures.report import Reading
 
     statements = tuple((s.code, s.description, s.likelihood) for s in subject.statements or ())
@@ -43,13 +63,13 @@ def _reading(subject: Subject, ecg: Ecg, explanation: Explanation | None, measur
         ecg=ecg,
         explanation=explanation,
         measurements=measured,
-        level=view.level if view.level in LEVELS else "combined",
+        heats=heats,
         layout="3x4+II" if view.layout == MEDIAN else view.layout,
         speed_mm_s=view.speed_mm_s,
         gain_mm_mv=view.gain_mm_mv,
         overlay=view.overlay,
         opacity=view.opacity,
-        card=state.model_card()[1] if explanation else None,
+        card=card,
         statements=statements if view.revealed else (),
     )
 
@@ -78,10 +98,10 @@ def _json(reading) -> str:
     return json.dumps(reading_json(reading)) + "\n"
 
 
-def _page(explanation: Explanation) -> str:
+def _page(explanation: Explanation, heats: Sequence[Heat]) -> str:
     from imle.figures.page import explanation_page
 
-    return explanation_page(explanation)
+    return explanation_page(explanation, heats)
 
 
 FILES = (

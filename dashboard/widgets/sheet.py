@@ -6,10 +6,10 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.widgets.frame import note, plain
-from dashboard.widgets.heat import Heat
 from dashboard.widgets.view_controls import View
 from imle.ecg import Ecg
 from imle.explain import Explanation
+from imle.figures.heat import Heat
 from imle.measure import Measurements
 
 

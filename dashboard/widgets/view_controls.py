@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import streamlit as st
 
 from dashboard import state
 from imle.attention import LEVELS
-from imle.explain.attribution import METHODS
+from imle.explain.attribution import METHODS, USUAL_METHOD
 from imle.figures.levels import LEVEL_MEANINGS
 from imle.filters import DISPLAY_FILTERS
 from imle.labels import LABELS
@@ -21,7 +22,7 @@ GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
 OVERLAYS = {"band": "Band", "trace": "Trace", "off": "Hidden"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
 # What a label's logit is attributed to, beside the model's own attention.
-ATTRIBUTIONS = {name: method.title for name, method in METHODS.items() if name != "attention"}
+ATTRIBUTIONS = {name: METHODS[name].title for name in (USUAL_METHOD, *METHODS) if name != "attention"}
 HEATMAPS = ATTENTION | ATTRIBUTIONS
 NO_OTHER = "none"
 OTHERS = {NO_OTHER: "No other heatmap", **HEATMAPS}
@@ -32,19 +33,17 @@ MENUS = {
     "layout": LAYOUTS, "speed": SPEEDS_MM_S, "gain": GAINS_MM_MV, "overlay": OVERLAYS, "level": HEATMAPS,
     "label": WHOSE, "opacity": OPACITIES, "other": OTHERS,
 }  # fmt: skip
+# The same for a model without attention.
+MENUS_WITHOUT_ATTENTION = MENUS | {"level": ATTRIBUTIONS, "other": {NO_OTHER: OTHERS[NO_OTHER], **ATTRIBUTIONS}}
 OF_THE_OVERLAY = ("overlay", "level", "opacity", "other")
 # What a key goes on through: no attribution, which takes longer than a key should.
 CYCLES = {"layout": LAYOUTS, "overlay": OVERLAYS, "level": ATTENTION}
 
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
-LEVEL_HELP = "  \n".join(
-    [
-        "The model's own attention:",
-        *(f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS),
-        "What speaks for the label, computed:",
-        *(f"**{METHODS[name].title}**: {METHODS[name].description}" for name in ATTRIBUTIONS),
-    ]
-)
+HELP_OF_HEATMAPS = {
+    **{level: f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS},
+    **{name: f"**{METHODS[name].title}**: {METHODS[name].description}" for name in ATTRIBUTIONS},
+}
 LABEL_HELP = (
     "Whose heatmap: an attribution is always one label's, attention only where the model looks for each label apart. The "
     "leading label is the one furthest above its threshold."
@@ -74,26 +73,27 @@ class View:
 
 def view_controls() -> View:
     """Draw the controls in one line."""
-    chosen = _choices()
     revealed = is_revealed()
+    menus = _menus(revealed)
+    chosen = _choices(menus)
     # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
     st.session_state.update({key: value for key, value in chosen.items() if revealed or key not in OF_THE_OVERLAY})
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
-        _menu("Layout", "layout", 116)
-        _menu("Paper speed", "speed", 104)
-        _menu("Gain", "gain", 108)
+        _menu(menus, "Layout", "layout", 116)
+        _menu(menus, "Paper speed", "speed", 104)
+        _menu(menus, "Gain", "gain", 108)
         st.pills(
             "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
             format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
         )  # fmt: skip
         if revealed:
-            _menu("Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu("Heatmap", "level", 126, LEVEL_HELP)
+            _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
+            _menu(menus, "Heatmap", "level", 126, _help_of(menus["level"]))
             if state.attended_labels() or {chosen["level"], chosen["other"]} & set(ATTRIBUTIONS):
-                _menu("Heatmap of", "label", 104, LABEL_HELP)
-            _menu("Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
-    _shortcuts(revealed)
-    _remember(chosen)
+                _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
+            _menu(menus, "Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
+    _shortcuts(revealed, menus)
+    _remember(menus, chosen)
     return View(
         revealed=revealed,
         layout=chosen["layout"],
@@ -110,7 +110,7 @@ def view_controls() -> View:
 
 def other_control() -> None:
     """The choice of a second heatmap, drawn where its sheet begins; the view of the next run has it."""
-    _menu("Another heatmap below", "other", 190, "A second sheet with another heatmap of the same label.")
+    _menu(_menus(True), "Another heatmap below", "other", 190, "A second sheet with another heatmap of the same label.")
 
 
 def is_revealed() -> bool:
@@ -137,25 +137,41 @@ def reveal_button() -> None:
     )  # fmt: skip
 
 
-def _choices() -> dict:
+def _help_of(heatmaps: Mapping[str, str]) -> str:
+    """What the heatmaps of a menu mean, a line each: the model's own attention first, then what is computed."""
+    attention, computed = (
+        [HELP_OF_HEATMAPS[name] for name in kind if name in heatmaps] for kind in (LEVELS, ATTRIBUTIONS)
+    )
+    heads = ["The model's own attention:", *attention] if attention else []
+    return "  \n".join([*heads, "What speaks for the label, computed:", *computed])
+
+
+def _menus(revealed: bool) -> dict[str, dict[str, str]]:
+    """The choices; before the reveal, when no heatmap shows, the model is not loaded to tell which it has."""
+    return MENUS if not revealed or state.has_attention() else MENUS_WITHOUT_ATTENTION
+
+
+def _choices(menus: dict) -> dict:
     """What is chosen, by key: in the URL where that has changed, else on the widgets, else when the page was left."""
     asked, written = st.query_params, st.session_state.get("view_url", {})
     chosen = {}
-    for key in (*MENUS, "filter"):
-        drawn, default = st.session_state.get(key), _default(key)
+    for key in (*menus, "filter"):
+        drawn, default = st.session_state.get(key), _default(menus, key)
         if asked.get(key) != written.get(key) and (key in asked or drawn is not None):
-            chosen[key] = _read(key, asked.get(key)) or default
+            chosen[key] = _read(menus, key, asked.get(key)) or default
         else:
             kept = st.session_state.get("kept", {}).get(key, default)
             chosen[key] = kept if drawn is None else drawn
+        if key in menus and chosen[key] not in menus[key]:
+            chosen[key] = default  # another model's
     return chosen
 
 
-def _remember(chosen: dict) -> None:
+def _remember(menus: dict, chosen: dict) -> None:
     """Keep the choices beyond the page, and write those that are not the usual into the URL."""
     st.session_state.setdefault("kept", {}).update(chosen)
     texts = {key: ",".join(value) if key == "filter" else value for key, value in chosen.items()}
-    unusual = {key: text for key, text in texts.items() if text and text != _default(key)}
+    unusual = {key: text for key, text in texts.items() if text and text != _default(menus, key)}
     for key in texts:
         if key in unusual:
             st.query_params[key] = unusual[key]
@@ -164,29 +180,31 @@ def _remember(chosen: dict) -> None:
     st.session_state["view_url"] = unusual
 
 
-def _default(key: str):
-    return [] if key == "filter" else next(iter(MENUS[key]))
+def _default(menus: dict, key: str):
+    return [] if key == "filter" else next(iter(menus[key]))
 
 
-def _read(key: str, text: str | None):
+def _read(menus: dict, key: str, text: str | None):
     """The choice that `text` in the URL names; None where it names none."""
     if key == "filter":
         return [name for name in (text or "").split(",") if name in DISPLAY_FILTERS]
-    return text if text in MENUS[key] else None
+    return text if text in menus[key] else None
 
 
-def _menu(label: str, key: str, width_px: int, help: str | None = None) -> None:
+def _menu(menus: dict, label: str, key: str, width_px: int, help: str | None = None) -> None:
     st.selectbox(
-        label, list(MENUS[key]), key=key, format_func=MENUS[key].get, label_visibility="collapsed", width=width_px,
+        label, list(menus[key]), key=key, format_func=menus[key].get, label_visibility="collapsed", width=width_px,
         filter_mode=None, help=help,
     )  # fmt: skip
 
 
-def _shortcuts(revealed: bool) -> None:
+def _shortcuts(revealed: bool, menus: dict) -> None:
     """Buttons for the keyboard and for screen readers alone: each goes on to the next choice of a menu."""
     cycles = [("Next layout", "L", "layout")]
     if revealed:
-        cycles += [("Next overlay", "O", "overlay"), ("Next attention level", "A", "level")]
+        cycles.append(("Next overlay", "O", "overlay"))
+    if revealed and ATTENTION.keys() <= menus["level"].keys():
+        cycles.append(("Next attention level", "A", "level"))
     with st.container(key="shortcuts"):
         for label, key, name in cycles:
             st.button(label, shortcut=key, on_click=_go_on, args=(name,), key=f"next_{name}")

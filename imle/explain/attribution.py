@@ -12,6 +12,9 @@ from imle.explain import gradients, occlusion
 from imle.inference import Predictor, checked_signals
 
 SOURCE_OF_ATTENTION = "doi:10.1109/SMC52423.2021.9658706"
+# What a model without attention is explained by where nobody says otherwise: it named best what a model uses (docs/trust.md),
+# and runs on any engine.
+USUAL_METHOD = "occlusion_waves"
 
 
 @dataclass(frozen=True)

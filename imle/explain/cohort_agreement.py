@@ -28,7 +28,7 @@ class CohortAgreement:
     rows: ecg_id, fold, code, likelihood (% that the cardiologist states), label, probability; chance (of mass, rank,
     pointing) and lead_chance (of lead_mass); a column a score of SCORE_NAMES, and average_<score>, which the label's
     average heatmap gets on the same record; overlap, of the record's heatmap with the average; one column a lead and
-    segment, named as in CELLS.
+    segment, named as in CELLS; sex, age_band and validated (see `attributes_of`), which files written before lack.
     averages, surest: by label, (12, 6) shares in the mean heatmap of the cohort, and of its SUREST_RECORDS.
     about: model, network, engine, method, data, fold, records, title and other words on the run.
     """

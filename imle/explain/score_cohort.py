@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,14 +16,16 @@ import numpy as np
 import pandas as pd
 
 from imle.errors import BadChoice
+from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
-from imle.explain.attribution import METHODS, attribute
-from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, writable, write_agreement
+from imle.explain.attribution import attribute, method_called, methods_of
+from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, write_agreement
 from imle.explain.guidelines import Guideline
+from imle.explain.steps import Steps
 from imle.inference import Predictor
 from imle.leads import LEADS
 from imle.measure.segments import segments_of_signal
-from imle.model_folder import model_digest, replacing, write_atomically
+from imle.model_folder import model_digest
 from imle.ptbxl import PtbXl
 
 STEP = 32
@@ -32,6 +33,9 @@ STEP = 32
 AVERAGE_RECORDS = 400
 # The records whose mean heatmap is a class's own (Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).
 SUREST_RECORDS = 100
+
+# What a cohort can be told apart by later on.
+WHO = ("sex", "age_band", "validated")
 
 Tell = Callable[[str, int, int], None]
 
@@ -52,8 +56,9 @@ def score_cohort(
     records: of each diagnosis at most so many, drawn by `seed`; all where None. A diagnosis that names every place is
     left out. BadChoice where there is nothing to score, `out` cannot be written or its folder of steps is of another run.
     """
-    if method not in METHODS:
-        raise BadChoice(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
+    method_called(method)
+    if method not in methods_of(predictor):
+        raise BadChoice(f"{predictor.name} has no attention; choose one of {', '.join(methods_of(predictor))}")
     ids = data.ids(folds)
     cases = diagnoses(data, ids, predictor.labels, table, records, seed)
     if cases.empty:
@@ -64,7 +69,7 @@ def score_cohort(
         "data": data.title, "folds": list(folds), "records": records, "seed": seed,
         "weights": model_digest(predictor.folder), "guidelines": _digest(table),
     }  # fmt: skip
-    steps = _Steps(Path(out), about)
+    steps = Steps(Path(out), about)
     cohort = _Cohort(predictor, data, method)
     p = steps.once("probabilities", lambda: {"p": cohort.probabilities(ids, tell)})["p"]
     means = steps.once("means", lambda: cohort.means(ids, p, seed, tell))
@@ -76,6 +81,7 @@ def score_cohort(
         scored.append(steps.frame(f"rows-{first:06d}", lambda step=step: cohort.score(step, table, averages)))
     tell("scoring", len(cases), len(cases))
     rows = _with_probability(pd.concat(scored, ignore_index=True), pd.DataFrame(p, ids, list(predictor.labels)))
+    rows = rows.join(attributes_of(data, ids)[list(WHO)], on="ecg_id")
     found = CohortAgreement(rows, averages, surest, about)
     write_agreement(Path(out), found)
     steps.discard()
@@ -180,39 +186,6 @@ def _scores(heatmap: np.ndarray, segments: np.ndarray, guideline: Guideline, ave
         "overlap": overlap(shares, average),
         **dict(zip(CELLS, shares.ravel().astype(np.float32), strict=True)),
     }
-
-
-class _Steps:
-    """A run's steps on disk, in the folder NAME.parquet.steps beside its file; those that are there are not done again."""
-
-    def __init__(self, out: Path, about: dict):
-        self.folder = out.with_name(f"{out.name}.steps")
-        note, text = self.folder / "run.json", json.dumps(about)
-        with writable(out):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if note.exists() and note.read_text() != text:
-                raise BadChoice(f"{self.folder} holds the steps of another run; delete it, or give another --out")
-            write_atomically(note, text)
-
-    def once(self, name: str, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-        path = self.folder / f"{name}.npz"
-        if not path.exists():
-            made = make()
-            with writable(path), replacing(path) as fresh:
-                np.savez(fresh, **made)
-        with np.load(path) as kept:
-            return dict(kept)
-
-    def frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        path = self.folder / f"{name}.parquet"
-        if not path.exists():
-            made = make()
-            with writable(path), replacing(path) as fresh:
-                made.to_parquet(fresh)
-        return pd.read_parquet(path)
-
-    def discard(self) -> None:
-        shutil.rmtree(self.folder)
 
 
 def _digest(table: dict[str, Guideline]) -> str:

@@ -14,12 +14,13 @@ SIMULATED = "Simulated ECG, not a patient."
 
 
 def summary(explanation: Explanation) -> str:
-    """The labels at or above their thresholds (else the likeliest one), the leads and the time attended most.
+    """The labels at or above their thresholds (else the likeliest one), and where there is attention, its leads and time.
 
     `IMLE-Net: MI 0.91 (above its threshold 0.43); attention is highest on III, aVF, II around 3.2 s.` The leads are
     the three with the most channel attention; the time is where combined attention, summed over leads, peaks.
     """
-    return f"{explanation.model}: {_labels(explanation)}; {_place(explanation)}."
+    place = f"; {_place(explanation)}" if explanation.levels else ""
+    return f"{explanation.model}: {_labels(explanation)}{place}."
 
 
 def known_labels(ecg: Ecg) -> tuple[str, ...] | None:

@@ -1,9 +1,14 @@
-"""How far a model's explanations can be trusted: every method by every measure, over records and simulated ECGs."""
+"""How far a model's explanations can be trusted: every method by every measure, over records and simulated ECGs.
+
+A run that is stopped leaves its steps in a folder beside its file, from which the next one goes on.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,9 +24,10 @@ from imle.explain.faithfulness import deletion_auc, insertion_auc, random_auc
 from imle.explain.planted import planted_labels, planted_mass
 from imle.explain.sanity import STEPS, cascade, similarity
 from imle.explain.stability import under_noise, under_shift
+from imle.explain.steps import Steps
 from imle.inference import Predictor
 from imle.measure.segments import segments_of_signal
-from imle.model_folder import write_atomically
+from imle.model_folder import model_digest, write_atomically
 from imle.ptbxl import PtbXl
 
 # Neither trained the model; no measure here chooses one.
@@ -63,24 +69,45 @@ Tell = Callable[[str, int, int], None]
 def trust(
     predictor: Predictor,
     data: PtbXl,
+    out: Path,
     records: int = 100,
     seed: int = 0,
     tell: Tell = lambda what, done, total: None,
 ) -> pd.DataFrame:
+    """Measure the methods that explain the model, and write the rows of `summarise` into `out`, .json or .csv.
+
+    There are `records` of FOLDS, of each label as many, drawn by `seed`; the randomised models see a fifth of them, and a
+    tenth of that number is simulated of each finding. BadChoice where no record has any of the labels, `out` cannot be
+    written or its folder of steps is of another run.
+    """
+    check_suffix(out)
+    drawn = draw_records(data, predictor.labels, records, seed)
+    about = {
+        "model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records,
+        "weights": model_digest(predictor.folder),
+    }  # fmt: skip
+    steps = Steps(out, {**about, "seed": seed, "methods": methods_of(predictor)})
+    rows = summarise(measure(predictor, data, drawn, records, steps, tell))
+    write_trust(out, rows, about)
+    steps.discard()
+    return rows
+
+
+def measure(
+    predictor: Predictor, data: PtbXl, drawn: dict[str, np.ndarray], records: int, steps: Steps, tell: Tell
+) -> pd.DataFrame:
     """A row a case, method and measure of DEFINITIONS: case, group, method, measure, value; NaN where undefined.
 
-    A case is a record of FOLDS with one of its labels, or a simulated ECG; its group is the label, or the finding. There
-    are `records` of the former, of each label as many, drawn by `seed`; the randomised models see a fifth of them, and a
-    tenth of that number is simulated of each finding. BadChoice where no record has any of the labels.
+    A case is a record with one of its labels, or a simulated ECG; its group is the label, or the finding. What `steps`
+    holds is not measured again.
     """
-    drawn = draw_records(data, predictor.labels, records, seed)
     methods = methods_of(predictor)
-    explained = _explain_all(predictor, data, drawn, methods, tell)
+    explained = _explain_all(predictor, data, drawn, methods, steps, tell)
     few = {label: ids[: -(-records // (SANITY_SHARE * len(drawn)))] for label, ids in drawn.items()}
     values = [
-        *_measure_records(predictor, data, drawn, explained, tell),
-        *_measure_sanity(predictor, data, few, explained, tell),
-        *_measure_planted(predictor, -(-records // PLANTED_SHARE), methods, tell),
+        *_measure_records(predictor, data, drawn, explained, steps, tell),
+        *_measure_sanity(predictor, data, few, explained, steps, tell),
+        *_measure_planted(predictor, -(-records // PLANTED_SHARE), methods, steps, tell),
     ]
     return pd.concat(values, ignore_index=True)
 
@@ -138,53 +165,75 @@ def check_suffix(path: Path) -> None:
         raise BadChoice(f"{path} is neither a .json nor a .csv file; give one of the two")
 
 
-def _explain_all(predictor, data, drawn, methods, tell: Tell) -> dict[tuple[str, str], np.ndarray]:
+def _explain_all(predictor, data, drawn, methods, steps: Steps, tell: Tell) -> dict[tuple[str, str], np.ndarray]:
     """By label and method, the attributions (n, 12, 1000) of the label's records."""
     found, done, total = {}, 0, len(methods) * sum(map(len, drawn.values()))
-    for label, ids in drawn.items():
-        for method in methods:
-            parts = []
-            for some in _some_at_once(ids):
-                tell("explaining", done, total)
-                parts.append(attribute(predictor, data.signals(some), label, method))
-                done += len(some)
-            found[label, method] = np.concatenate(parts)
+
+    def explain(label: str, method: str) -> dict[str, np.ndarray]:
+        parts = []
+        for some in _some_at_once(drawn[label]):
+            tell("explaining", done + sum(map(len, parts)), total)
+            parts.append(attribute(predictor, data.signals(some), label, method))
+        return {"heatmaps": np.concatenate(parts)}
+
+    for label, method in product(drawn, methods):
+        found[label, method] = steps.once(f"heatmaps-{label}-{method}", partial(explain, label, method))["heatmaps"]
+        done += len(drawn[label])
     return found
 
 
-def _measure_records(predictor, data, drawn, explained, tell: Tell) -> list[pd.DataFrame]:
+def _measure_records(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
     """Faithfulness, stability and completeness."""
     found, done, total = [], 0, sum(len(heatmaps) for heatmaps in explained.values())
-    chance, by_average = {}, {}
-    everybody = _average_attention(predictor, data, drawn) if predictor.has_attention else {}
-    for (label, method), heatmaps in explained.items():
-        ids = drawn[label]
-        signals_mv = data.signals(ids)
-        if label not in chance:
-            tell("hiding", done, total)
-            chance[label] = random_auc(predictor, signals_mv, label)
-            for measure in ("deletion_auc", "insertion_auc"):
-                found.append(_values(ids, label, CHANCE, measure, chance[label]))
-            if everybody:
-                control = np.stack([spread_over(everybody[label], segments_of_signal(one)) for one in signals_mv])
-                hidden = _faithfulness((predictor, signals_mv, label), control, chance[label])
-                by_average[label] = hidden["deletion_auc"]
-                found += [_values(ids, label, AVERAGE, name, each) for name, each in hidden.items()]
-        for some in _some_at_once(np.arange(len(ids))):
-            tell("hiding", done, total)
-            case = predictor, signals_mv[some], label
-            measured = {
-                **_faithfulness(case, heatmaps[some], chance[label][some]),
-                "stability_noise": under_noise(*case, method, heatmaps[some]),
-                "stability_shift": under_shift(*case, method, heatmaps[some]),
-            }
-            if everybody:
-                measured["deletion_over_average"] = by_average[label][some] - measured["deletion_auc"]
-            if method == "integrated_gradients":
-                measured["completeness_error"] = incompleteness(*case, heatmaps[some])
-            found += [_values(ids[some], label, method, name, each) for name, each in measured.items()]
-            done += len(some)
+    everybody = {}
+    if predictor.has_attention:
+        everybody = steps.once("average_attention", lambda: _average_attention(predictor, data, drawn))
+    for label, ids in drawn.items():
+        case = predictor, data.signals(ids), label
+        tell("hiding", done, total)
+        control = steps.once(f"control-{label}", partial(_control, case, everybody.get(label)))
+        for method, name in product(
+            (CHANCE, AVERAGE), ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
+        ):
+            if f"{method} {name}" in control:
+                found.append(_values(ids, label, method, name, control[f"{method} {name}"]))
+        for method in [method for whose, method in explained if whose == label]:
+            own = partial(_measure_method, case, ids, method, explained[label, method], control, done, total, tell)
+            found.append(steps.frame(f"records-{label}-{method}", own))
+            done += len(ids)
     return found
+
+
+def _control(case: tuple, everybody: np.ndarray | None) -> dict[str, np.ndarray]:
+    """By `method measure`, what random orders get on the records, and the average attention where there is one."""
+    _, signals_mv, _ = case
+    chance = random_auc(*case)
+    found = {f"{CHANCE} {measure}": chance for measure in ("deletion_auc", "insertion_auc")}
+    if everybody is None:
+        return found
+    heatmaps = np.stack([spread_over(everybody, segments_of_signal(one)) for one in signals_mv])
+    hidden = _faithfulness(case, heatmaps, chance)
+    return found | {f"{AVERAGE} {measure}": each for measure, each in hidden.items()}
+
+
+def _measure_method(case, ids, method: str, heatmaps, control, done: int, total: int, tell: Tell) -> pd.DataFrame:
+    """One method's rows on the records of one label; `control` is what `_control` found."""
+    predictor, signals_mv, label = case
+    found = []
+    for some in _some_at_once(np.arange(len(ids))):
+        tell("hiding", done + int(some[0]), total)
+        few = predictor, signals_mv[some], label
+        measured = {
+            **_faithfulness(few, heatmaps[some], control[f"{CHANCE} deletion_auc"][some]),
+            "stability_noise": under_noise(*few, method, heatmaps[some]),
+            "stability_shift": under_shift(*few, method, heatmaps[some]),
+        }
+        if f"{AVERAGE} deletion_auc" in control:
+            measured["deletion_over_average"] = control[f"{AVERAGE} deletion_auc"][some] - measured["deletion_auc"]
+        if method == "integrated_gradients":
+            measured["completeness_error"] = incompleteness(*few, heatmaps[some])
+        found += [_values(ids[some], label, method, name, each) for name, each in measured.items()]
+    return pd.concat(found, ignore_index=True)
 
 
 def _faithfulness(case: tuple, heatmaps: np.ndarray, chance: np.ndarray) -> dict[str, np.ndarray]:
@@ -210,30 +259,37 @@ def _average_attention(predictor, data, drawn) -> dict[str, np.ndarray]:
     return {label: mean_shares(label) for label in drawn}
 
 
-def _measure_sanity(predictor, data, drawn, explained, tell: Tell) -> list[pd.DataFrame]:
-    found, done, total = [], 0, STEPS * len(explained)
+def _measure_sanity(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
+    def compare(step: int, randomised: Predictor) -> pd.DataFrame:
+        found = []
+        for done, ((label, method), heatmaps) in enumerate(explained.items(), start=(step - 1) * len(explained)):
+            tell("randomising", done, STEPS * len(explained))
+            ids = drawn[label]
+            same = similarity(randomised, data.signals(ids), label, method, heatmaps[: len(ids)])
+            found.append(_values(ids, label, method, f"sanity_{step}", same))
+        return pd.concat(found, ignore_index=True)
+
     with TemporaryDirectory(prefix="imle-randomised-") as folder:
-        for step, (_, randomised) in enumerate(cascade(predictor, Path(folder)), start=1):
-            for (label, method), heatmaps in explained.items():
-                tell("randomising", done, total)
-                ids = drawn[label]
-                same = similarity(randomised, data.signals(ids), label, method, heatmaps[: len(ids)])
-                found.append(_values(ids, label, method, f"sanity_{step}", same))
-                done += 1
-    return found
+        return [
+            steps.frame(f"sanity-{step}", partial(compare, step, randomised))
+            for step, (_, randomised) in enumerate(cascade(predictor, Path(folder)), start=1)
+        ]
 
 
-def _measure_planted(predictor, count: int, methods, tell: Tell) -> list[pd.DataFrame]:
-    found, findings = [], planted_labels(predictor)
-    for done, finding in enumerate(findings):
-        tell("simulating", done, len(findings))
-        rows = planted_mass(predictor, finding, range(count), methods)
+def _measure_planted(predictor, count: int, methods, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
+    findings = list(planted_labels(predictor))
+
+    def plant(finding: str) -> pd.DataFrame:
+        tell("simulating", findings.index(finding), len(findings))
+        found, rows = [], planted_mass(predictor, finding, range(count), methods)
         for method, own in rows.groupby("method", sort=False):
             found.append(_values(own["seed"], finding, method, "planted_mass", own["mass"]))
             found.append(_values(own["seed"], finding, method, "planted_gain", own["mass"] - own["chance"]))
         once = rows.drop_duplicates("seed")
         found.append(_values(once["seed"], finding, CHANCE, "planted_mass", once["chance"]))
-    return found
+        return pd.concat(found, ignore_index=True)
+
+    return [steps.frame(f"planted-{finding}", partial(plant, finding)) for finding in findings]
 
 
 def _values(cases, group: str, method: str, measure: str, values) -> pd.DataFrame:

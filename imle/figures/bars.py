@@ -22,8 +22,13 @@ TITLE_RISE = 0.44
 NUMBER_END = 1.15  # of the probability axis; the room right of 1 holds the number
 
 
-def lead_bars(importance: Mapping[str, float], expected: Collection[str] = (), dark: bool = False) -> go.Figure:
-    """Channel attention by lead (sums to 1): a bar a lead in lead order, its number, and the equal share of 1/12.
+def lead_bars(
+    importance: Mapping[str, float],
+    expected: Collection[str] = (),
+    dark: bool = False,
+    caption: str = "channel attention",
+) -> go.Figure:
+    """What each lead has of `caption` (sums to 1): a bar a lead in lead order, its number, and the equal share of 1/12.
 
     expected: leads to mark, those where a guideline says to look.
     """
@@ -41,7 +46,7 @@ def lead_bars(importance: Mapping[str, float], expected: Collection[str] = (), d
             constraintext="none",
             cliponaxis=False,
             marker={"color": theme.accent, "line": {"width": 0}},
-            hovertemplate="<b>%{x}</b>  %{y:.3f} of the channel attention<extra></extra>",
+            hovertemplate=f"<b>%{{x}}</b>  %{{y:.3f}}: {caption}<extra></extra>",
         )
     )
     figure.update_layout(bar_layout(theme, LEAD_HEIGHT_PX))

@@ -15,12 +15,13 @@ from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
 
 CONFIG = {"displayModeBar": False, "responsive": True}
-MAP_HEIGHT_PX = 350
+MAP_HEIGHT_PX = 360
 SCORE_ROW_PX = 46
 LEADS_HEIGHT_PX = 230
 RECORDS_HEIGHT_PX = 300
 COLOURS = 64
-PANEL_GAP = 0.05
+PANEL_GAP = 0.03
+TITLE_LINE_PX = 18
 FOOT_PX = 40
 # Shares below this, in %, are left without a number.
 LEAST_NUMBER = 1.0
@@ -53,11 +54,12 @@ def place_maps(panels: Mapping[str, np.ndarray], cells: np.ndarray, dark: bool =
         _frame(figure, number, cells, theme)
         start, stop = _across(number, len(titles))
         figure.add_annotation(
-            text=titles[number - 1], x=(start + stop) / 2, y=1, xref="paper", yref="paper", xanchor="center",
+            text=_in_lines(titles[number - 1]), x=(start + stop) / 2, y=1, xref="paper", yref="paper", xanchor="center",
             yanchor="bottom", yshift=6, showarrow=False, font={"size": FONT_SIZE["text"], "color": theme.ink},
         )  # fmt: skip
     figure.update_layout(bar_layout(theme, MAP_HEIGHT_PX))
-    figure.update_layout(margin={"l": 34, "r": 4, "t": 30, "b": 24})
+    top_px = TITLE_LINE_PX * max(_in_lines(title).count("<br>") + 1 for title in titles)
+    figure.update_layout(margin={"l": 34, "r": 4, "t": 12 + top_px, "b": 34})
     return figure
 
 
@@ -161,10 +163,15 @@ def _map_axes(number: int, count: int, theme: Theme) -> dict:
     common = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickfont": small}
     return {
         f"xaxis{number}": {**common, **_ticks(SEGMENTS), "domain": _across(number, count), "anchor": f"y{number}",
-                           "tickangle": 0, "range": [-0.55, len(SEGMENTS) - 0.45]},
+                           "autotickangles": [0, 90], "range": [-0.55, len(SEGMENTS) - 0.45]},
         f"yaxis{number}": {**common, **_ticks(LEADS), "anchor": f"x{number}", "range": [len(LEADS) - 0.45, -0.55],
                            "showticklabels": number == 1},
     }  # fmt: skip
+
+
+def _in_lines(title: str) -> str:
+    """A model and its method under each other, since two such titles do not fit beside each other."""
+    return title.replace(" · ", "<br>")
 
 
 def _ticks(names: Sequence[str]) -> dict:

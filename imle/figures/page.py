@@ -1,32 +1,36 @@
-"""One explanation as a web page that needs nothing else: every level of attention, the bars, and Plotly inside."""
+"""One explanation as a web page that needs nothing else: its heatmaps, the bars, and Plotly inside."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 from plotly.offline import get_plotlyjs
 
-from imle.attention import LEVELS
 from imle.explain.explanation import Explanation
 from imle.explain.summary import caution, known_by, known_labels, summary
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.levels import LEVEL_MEANINGS, legend_title, level_title
+from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat, leads_of
+from imle.figures.levels import legend_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
-
-FIRST_LEVEL = "combined"
 
 # The page may load nothing: its scripts, styles and pictures are all inside it.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def explanation_page(explanation: Explanation, layout: str = "3x4+II") -> str:
-    """A self-contained HTML page of one record: head, sheet with a choice of level, probabilities, lead importance.
+def explanation_page(explanation: Explanation, shown: Sequence[Heat] = (), layout: str = "3x4+II") -> str:
+    """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, lead importance.
 
-    It follows the reader's light or dark setting. BadChoice for an unknown layout.
+    The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens. It follows
+    the reader's light or dark setting. BadChoice for an unknown layout.
     """
     record = escape(explanation.ecg.id or "ECG")
+    heats = {heat.name: heat for heat in [*map(partial(attention_heat, explanation), explanation.levels), *shown]}
+    first = shown[0] if shown else heats.get(USUAL_LEVEL)
+    leads = leads_of(explanation, first)
     return PAGE.format(
         policy=POLICY,
         title=f"{record} · {escape(explanation.model)}",
@@ -36,48 +40,50 @@ def explanation_page(explanation: Explanation, layout: str = "3x4+II") -> str:
         note=caution(explanation.ecg),
         shared=escape(explanation.whose_attention),
         summary=escape(summary(explanation)),
-        buttons="".join(level_button(level) for level in LEVELS),
+        buttons="".join(heat_button(heat, heat.name == first.name) for heat in heats.values()),
+        leads=LEADS_SECTION.format(title=escape(leads.title)) if leads else "",
         plotly=get_plotlyjs(),
-        figures=script_safe(figures(explanation, layout)),
-        levels=script_safe({level: level_patch(explanation, level, layout) for level in LEVELS}),
-        first=FIRST_LEVEL,
+        figures=script_safe(figures(explanation, first, layout)),
+        levels=script_safe({name: heat_patch(explanation, heat, layout) for name, heat in heats.items()}),
+        first=first.name if first else "",
         script=SCRIPT,
     )
 
 
-def figures(explanation: Explanation, layout: str) -> dict:
-    """The three figures as JSON types, in both themes."""
+def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
+    """The figures as JSON types, in both themes, with the heatmap that is drawn first."""
     ecg = explanation.ecg
     opinions = explanation.probabilities, explanation.thresholds, known_labels(ecg)
-    heatmap, title = explanation.heatmap(FIRST_LEVEL), level_title(FIRST_LEVEL, explanation.label)
+    heatmap, title = (first.values, first.title) if first else (None, "")
+    leads = leads_of(explanation, first)
     made = {}
     for theme in (LIGHT, DARK):
         dark = theme is DARK
         parts = {
             "sheet": sheet_figure(ecg, heatmap, title, layout, dark=dark),
             "probabilities": probability_bars(*opinions, dark=dark, known_by=known_by(ecg)),
-            "leads": lead_bars(explanation.lead_importance, dark=dark),
+            **({"leads": lead_bars(leads.shares, dark=dark, caption=leads.caption)} if leads else {}),
         }
         made[theme.name] = {name: json.loads(figure.to_json()) for name, figure in parts.items()}
     return made
 
 
-def level_patch(explanation: Explanation, level: str, layout: str) -> dict:
-    """What changes in the sheet from one level to another: the heatmap's values and what it is called."""
-    title = level_title(level, explanation.label)
-    figure = json.loads(sheet_figure(explanation.ecg, explanation.heatmap(level), title, layout).to_json())
-    attention = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
+def heat_patch(explanation: Explanation, heat: Heat, layout: str) -> dict:
+    """What changes in the sheet from one heatmap to another: its values, and what it is called."""
+    figure = json.loads(sheet_figure(explanation.ecg, heat.values, heat.title, layout).to_json())
+    drawn = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
     return {
-        "z": attention["z"],
-        "hovertemplate": attention["hovertemplate"],
-        "title": legend_title(title),
-        "meaning": f"{title}: {LEVEL_MEANINGS[level]}.",
+        "z": drawn["z"],
+        "hovertemplate": drawn["hovertemplate"],
+        "title": legend_title(heat.title),
+        "meaning": heat.meaning,
     }
 
 
-def level_button(level: str) -> str:
-    pressed = "true" if level == FIRST_LEVEL else "false"
-    return f'<button type="button" data-level="{level}" aria-pressed="{pressed}">{level}</button>'
+def heat_button(heat: Heat, pressed: bool) -> str:
+    name = heat.name if heat.method == ATTENTION else heat.title
+    state = "true" if pressed else "false"
+    return f'<button type="button" data-level="{heat.name}" aria-pressed="{state}">{escape(name)}</button>'
 
 
 def script_safe(value) -> str:
@@ -102,12 +108,12 @@ PAGE = """<!DOCTYPE html>
 <body>
 <header><h1>ECG {record}</h1><p>{model}</p><p class="note">{note}</p></header>
 <p id="summary">{summary}</p>
-<nav aria-label="Attention level">{buttons}<span id="meaning" aria-live="polite"></span></nav>
+<nav aria-label="Heatmap">{buttons}<span id="meaning" aria-live="polite"></span></nav>
 <div id="sheet" role="img" aria-labelledby="summary"></div>
 <p class="note">{shared}</p>
 <main>
 <section><h2>Probabilities</h2><div id="probabilities"></div></section>
-<section><h2>Lead importance</h2><div id="leads"></div></section>
+{leads}
 </main>
 <script>{plotly}</script>
 <script>
@@ -119,6 +125,8 @@ let level = "{first}";
 </body>
 </html>
 """
+
+LEADS_SECTION = '<section><h2>{title}</h2><div id="leads"></div></section>'
 
 STYLE = """
 :root {{ color-scheme: light dark; {light} }}
@@ -153,17 +161,19 @@ function draw() {
   for (const [name, figure] of Object.entries(figures))
     figure.layout.width = document.getElementById(name).clientWidth;
   const sheet = figures.sheet, now = LEVELS[level];
-  const attention = sheet.data.find((trace) => trace.type === "heatmap");
-  attention.z = structuredClone(now.z);
-  attention.hovertemplate = now.hovertemplate;
-  sheet.layout.coloraxis.colorbar.title.text = now.title;
+  if (now) {
+    const heatmap = sheet.data.find((trace) => trace.type === "heatmap");
+    heatmap.z = structuredClone(now.z);
+    heatmap.hovertemplate = now.hovertemplate;
+    sheet.layout.coloraxis.colorbar.title.text = now.title;
+  }
   const [across, up] = [sheet.layout.xaxis.range[1], sheet.layout.yaxis.range[1]];
   const margin = sheet.layout.margin;
   sheet.layout.height = (sheet.layout.width - margin.l - margin.r) * up / across + margin.t + margin.b;
   Plotly.react("sheet", sheet.data, sheet.layout, config);
-  for (const name of ["probabilities", "leads"])
+  for (const name of ["probabilities", "leads"].filter((name) => name in figures))
     Plotly.react(name, figures[name].data, figures[name].layout, { displayModeBar: false });
-  document.getElementById("meaning").textContent = now.meaning;
+  document.getElementById("meaning").textContent = now ? now.meaning : "";
 }
 
 for (const button of document.querySelectorAll("nav button"))

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from imle.explain.explanation import Explanation
 from imle.explain.summary import caution, known_by, known_labels, summary
 from imle.figures.geometry import Sheet
-from imle.figures.levels import level_title
+from imle.figures.heat import Heat, leads_of
 from imle.figures.report.bars import draw_bar, draw_leads
 from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, write
 from imle.figures.report.sheet import LEGEND_MM, Overlay, draw_legend, draw_sheet
+from imle.figures.report.words import heat_text
 from imle.figures.theme import LIGHT
 from imle.labels import LABEL_TITLES
 
@@ -28,19 +29,17 @@ ARRANGEMENTS = (
 )
 
 
-def save_png(explanation: Explanation, level: str, path, layout: str = "12x1") -> Path:
-    """Write the page at `level` of attention, 2338 x 1653 pixels. BadChoice for an unknown level or layout."""
+def save_png(explanation: Explanation, heat: Heat, path, layout: str = "12x1") -> Path:
+    """Write the page with `heat` over its sheet, 2338 x 1653 pixels. BadChoice for an unknown layout."""
     sheet = Sheet(layout).with_room_for(explanation.ecg)
-    heatmap = explanation.heatmap(level)
     arrangement = max(ARRANGEMENTS, key=lambda boxes: fitting(sheet, boxes["sheet"]))
     page = blank_page()
-    draw_head(page, explanation, arrangement["sheet"])
-    title = level_title(level, explanation.label)
-    draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heatmap), title)
+    draw_head(page, explanation, heat, arrangement["sheet"])
+    draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heat.values), heat.title)
     draw_probabilities(page, arrangement["probabilities"], explanation)
-    draw_leads(page, arrangement["leads"], explanation.lead_importance)
+    draw_leads(page, arrangement["leads"], leads_of(explanation, heat))
     about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(summary(explanation))}
-    Path(path).write_bytes(as_png(page, about))
+    Path(path).write_bytes(as_png([page], about))
     return Path(path)
 
 
@@ -49,13 +48,13 @@ def fitting(sheet: Sheet, box: Box) -> float:
     return min(1.0, box.width / sheet.width_mm, box.height / sheet.height_mm)
 
 
-def draw_head(page: Axes, explanation: Explanation, box: Box) -> None:
+def draw_head(page: Axes, explanation: Explanation, heat: Heat, box: Box) -> None:
     right = A4_MM[0] - box.left
     write(page, box.left, 202, f"ECG {explanation.ecg.id}", "title", weight="bold")
     write(page, right, 202, f"{explanation.model} · {explanation.engine}", colour=LIGHT.muted, ha="right")
     for i, line in enumerate(textwrap.wrap(summary(explanation), SENTENCE_CHARACTERS)):
         write(page, box.left, 198.5 - 3.6 * i, line, va="top")
-    write(page, box.left, 5.5, f"{explanation.whose_attention} {caution(explanation.ecg)}", "small", LIGHT.muted)
+    write(page, box.left, 5.5, f"{heat_text(explanation, heat)} {caution(explanation.ecg)}", "small", LIGHT.muted)
 
 
 def draw_fitted_sheet(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import imle
+from imle.attention import LEVELS
 from imle.ecg import MODEL_FS_HZ
-from imle.explain.explanation import Explanation
+from imle.explain.attribution import METHODS
+from imle.explain.explanation import Explanation, digits
 from imle.explain.summary import caution, known_labels, summary
 from imle.figures.geometry import Sheet
+from imle.figures.heat import Heat
 from imle.figures.report.fit import on_paper
 from imle.figures.report.reading import Reading
 from imle.figures.report.words import record_facts, today
@@ -17,7 +20,7 @@ from imle.figures.report.words import record_facts, today
 def reading_json(reading: Reading) -> dict:
     """Record, view, measurements, statements and the model's opinion; what is not on the report is None.
 
-    Of the heatmaps, only the one of the level shown (12 x 1000 at 100 Hz) is there; `explanation.json` has all.
+    Of the heatmaps, those that are shown are there (12 x 1000 at 100 Hz), each with the method that it is of.
     """
     sheet, difference = on_paper(reading.sheet, reading.ecg)
     return {
@@ -26,7 +29,6 @@ def reading_json(reading: Reading) -> dict:
         "caution": caution(reading.ecg),
         "record": record_facts(reading.ecg),
         "view": _sheet_json(reading.sheet) | {
-            "level": reading.level,
             "overlay": reading.overlay,
             "opacity": reading.opacity,
         },
@@ -47,8 +49,23 @@ def _opinion(reading: Reading, explanation: Explanation) -> dict:
     return {key: said[key] for key in kept} | {
         "summary": summary(explanation),
         "known_labels": None if known is None else list(known),
-        "heatmap": {"level": reading.level, "fs_hz": MODEL_FS_HZ, "by_lead": said["heatmaps"][reading.level]},
+        "heatmaps": [heat_json(heat) for heat in reading.heats],
         "card": asdict(reading.card) if reading.card else None,
+    }
+
+
+def heat_json(heat: Heat) -> dict:
+    """A heatmap as JSON types: its method, its level where that is attention, whose it is, and its values as computed."""
+    return {
+        "title": heat.title,
+        "method": heat.method,
+        "level": heat.name if heat.name in LEVELS else None,
+        "label": heat.label,
+        "meaning": heat.meaning,
+        "values": heat.scale,
+        "source": METHODS[heat.method].source,
+        "fs_hz": MODEL_FS_HZ,
+        "by_lead": digits(heat.exact),
     }
 
 

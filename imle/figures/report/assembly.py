@@ -1,6 +1,7 @@
-"""The report of one record on one A4 page at true scale, and its sheet alone: what stands where, in millimetres.
+"""The report of one record on an A4 page at true scale, and its sheet alone: what stands where, in millimetres.
 
-Printed at 100 %, a second is 25 mm and a millivolt 10 mm long, or whatever speed and gain the page names.
+Printed at 100 %, a second is 25 mm and a millivolt 10 mm long, or whatever speed and gain the page names. Where two
+heatmaps are shown, each has a page, and a sheet, of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 
 from imle.explain.summary import CAUTION, SIMULATED, caution, is_simulated, summary
 from imle.figures.geometry import Sheet
-from imle.figures.levels import level_title
+from imle.figures.heat import Heat, leads_of
 from imle.figures.report import words
 from imle.figures.report.bars import draw_leads, draw_probability_table
 from imle.figures.report.fit import on_paper
@@ -51,21 +52,26 @@ PRINT_AT = "true to scale when printed at 100 %"
 
 
 def report_pdf(reading: Reading) -> bytes:
-    """One A4 landscape page, 297 x 210 mm, of vectors and text."""
-    return as_pdf(report_page(reading), about(reading))
+    """A4 landscape, 297 x 210 mm, of vectors and text: a page a heatmap shown, one where there is none."""
+    return as_pdf([report_page(reading, heat) for heat in reading.drawn], about(reading))
 
 
 def report_png(reading: Reading) -> bytes:
-    """The same page at 200 dots an inch: 2338 x 1653 pixels."""
-    return as_png(report_page(reading), about(reading))
+    """The same pages under each other at 200 dots an inch: 2338 x 1653 pixels each."""
+    return as_png([report_page(reading, heat) for heat in reading.drawn], about(reading))
 
 
 def sheet_svg(reading: Reading) -> bytes:
-    """The sheet alone with its overlay, scale and legend, in the layout asked for, its width and height in mm."""
-    sheet, ecg = reading.sheet, reading.ecg
-    page = blank_page((sheet.width_mm, sheet.height_mm + SVG_CAPTION_MM))
-    box = Box(0, SVG_CAPTION_MM, sheet.width_mm, sheet.height_mm)
-    draw_paper(page, reading, sheet, box, f"ECG {ecg.id} · {caution(ecg)}")
+    """The sheet alone with its overlay, scale and legend, in the layout asked for, its width and height in mm.
+
+    Where two heatmaps are shown, the second's sheet stands under the first's.
+    """
+    sheet, ecg, heats = reading.sheet, reading.ecg, reading.drawn
+    each_mm = sheet.height_mm + SVG_CAPTION_MM
+    page = blank_page((sheet.width_mm, len(heats) * each_mm))
+    for below, heat in enumerate(reversed(heats)):
+        box = Box(0, below * each_mm + SVG_CAPTION_MM, sheet.width_mm, sheet.height_mm)
+        draw_paper(page, reading, heat, sheet, box, f"ECG {ecg.id} · {caution(ecg)}")
     return as_svg(page, about(reading))
 
 
@@ -75,17 +81,18 @@ def about(reading: Reading) -> dict[str, str]:
     return {"Title": plain(f"ECG {reading.ecg.id}"), "Description": plain(said)}
 
 
-def report_page(reading: Reading) -> Axes:
+def report_page(reading: Reading, heat: Heat | None) -> Axes:
+    """The page with `heat` over its sheet, or the ECG alone."""
     sheet, difference = on_paper(reading.sheet, reading.ecg)
     page = blank_page()
     draw_head(page, reading)
     top = draw_measurements(page, reading.measurements) if reading.measurements else MEASUREMENTS_MM + 2
     foot = top - sheet.height_mm
-    draw_paper(page, reading, sheet, Box(LEFT_MM, foot, WIDTH_MM, sheet.height_mm), difference)
+    draw_paper(page, reading, heat, sheet, Box(LEFT_MM, foot, WIDTH_MM, sheet.height_mm), difference)
     blocks_mm = foot - CAPTION_MM - BLOCKS_GAP_MM - BLOCKS_FOOT_MM
-    draw_opinion(page, reading, blocks_mm)
+    draw_opinion(page, reading, heat, blocks_mm)
     draw_statements(page, reading, blocks_mm)
-    draw_foot(page, reading)
+    draw_foot(page, reading, heat)
     return page
 
 
@@ -120,13 +127,13 @@ def draw_measurements(page: Axes, measurements: Measurements) -> float:
     return y - 0.5
 
 
-def draw_paper(page: Axes, reading: Reading, sheet: Sheet, box: Box, note: str) -> None:
+def draw_paper(page: Axes, reading: Reading, heat: Heat | None, sheet: Sheet, box: Box, note: str) -> None:
     """The sheet at the left of its box; under the box its scale and a note at the left, the legend at the right."""
     overlay = None
-    if reading.heatmap is not None:
-        overlay = Overlay.of(reading.heatmap, reading.overlay, reading.opacity)
+    if heat is not None:
+        overlay = Overlay.of(heat.values, reading.overlay, reading.opacity)
         place = Box(box.right - LEGEND_MM[0] - 1, box.foot - 5, *LEGEND_MM)
-        draw_legend(page, place, overlay, level_title(reading.level, reading.explanation.label))
+        draw_legend(page, place, overlay, heat.title)
     draw_sheet(page, sheet, reading.ecg, overlay, box.left, box.foot)
     scale = f"{sheet.scale_text(reading.ecg)} · {PRINT_AT}"
     cut = beyond_paper(sheet, reading.ecg)
@@ -138,7 +145,7 @@ def draw_paper(page: Axes, reading: Reading, sheet: Sheet, box: Box, note: str) 
         write(page, box.left, box.foot - 1.2 - i * pitch_mm("small"), line, "small", LIGHT.muted, va="top")
 
 
-def draw_opinion(page: Axes, reading: Reading, height_mm: float) -> None:
+def draw_opinion(page: Axes, reading: Reading, heat: Heat | None, height_mm: float) -> None:
     """Probabilities and lead importance, or a word that they are withheld."""
     explanation = reading.explanation
     if explanation is None:
@@ -147,8 +154,9 @@ def draw_opinion(page: Axes, reading: Reading, height_mm: float) -> None:
         return
     left, width = PROBABILITIES
     draw_probability_table(page, Box(left, BLOCKS_FOOT_MM, width, height_mm), explanation, reading.ecg)
-    left, width = LEADS
-    draw_leads(page, Box(left, BLOCKS_FOOT_MM, width, height_mm), explanation.lead_importance)
+    if leads := leads_of(explanation, heat):
+        left, width = LEADS
+        draw_leads(page, Box(left, BLOCKS_FOOT_MM, width, height_mm), leads)
 
 
 def draw_statements(page: Axes, reading: Reading, height_mm: float) -> None:
@@ -174,14 +182,15 @@ def draw_statements(page: Axes, reading: Reading, height_mm: float) -> None:
             y -= pitch
 
 
-def draw_foot(page: Axes, reading: Reading) -> None:
-    """The model, what its attention means, and what this page may be used for."""
+def draw_foot(page: Axes, reading: Reading, heat: Heat | None) -> None:
+    """The model, what its heatmap means, and what this page may be used for."""
     model, use = FOOT_LINES_MM
     if reading.explanation:
-        room_mm = WIDTH_MM - width_mm(reading.explanation.whose_attention, "note") - 5
+        meaning = words.heat_text(reading.explanation, heat)
+        room_mm = WIDTH_MM - width_mm(meaning, "note") - 5
         line = shortened(plain(words.model_text(reading.explanation, reading.card)), room_mm, "note")
         write(page, LEFT_MM, model, line, "note", LIGHT.muted)
-        write(page, RIGHT_MM, model, reading.explanation.whose_attention, "note", LIGHT.muted, ha="right")
+        write(page, RIGHT_MM, model, meaning, "note", LIGHT.muted, ha="right")
     write(page, LEFT_MM, use, CAUTION, "note")
     printed = f"{words.software_text()} · printed {words.today()}"
     write(page, RIGHT_MM, use, printed, "note", LIGHT.muted, ha="right")

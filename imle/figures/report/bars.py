@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from imle.ecg import Ecg
 from imle.explain.explanation import Explanation
 from imle.explain.summary import known_by, known_labels
+from imle.figures.heat import LeadBars
 from imle.figures.report.page import SIZE_PT, Box, pitch_mm, write, write_over
 from imle.figures.theme import LIGHT
 from imle.labels import LABEL_TITLES
@@ -63,8 +64,9 @@ def draw_bar(page: Axes, box: Box, probability: float, threshold: float) -> None
     page.plot([tick, tick], [box.foot - 0.5, box.top + 0.5], color=LIGHT.ink, linewidth=1.2)
 
 
-def draw_leads(page: Axes, box: Box, importance: dict[str, float]) -> None:
+def draw_leads(page: Axes, box: Box, leads: LeadBars) -> None:
     """A bar a lead in lead order, its number above it, and the equal share of 1/12 as a dotted line."""
+    importance = leads.shares
     equal = 1 / len(LEADS)
     foot = box.foot + NAMES_MM
     per_mm = (box.top - CAPTION_MM - NUMBER_MM - foot) / max(*importance.values(), 1.5 * equal)
@@ -78,5 +80,6 @@ def draw_leads(page: Axes, box: Box, importance: dict[str, float]) -> None:
         page.text(middle, foot - 1, lead, va="top", size=size_pt, color=LIGHT.ink, ha="center")
     page.plot([box.left, box.right], [foot + equal * per_mm] * 2, color=LIGHT.muted, linewidth=0.7, linestyle=":")
     page.plot([box.left, box.right], [foot] * 2, color=LIGHT.rule, linewidth=0.7)
-    for i, caption in enumerate(("lead importance (channel attention)", f"dotted: an equal share, 1/12 = {equal:.2f}")):
+    said = f"{leads.title.lower()} ({leads.caption})", f"dotted: an equal share, 1/12 = {equal:.2f}"
+    for i, caption in enumerate(said):
         write(page, box.left, box.top - i * pitch_mm("small"), caption, "small", LIGHT.muted, va="top")

@@ -12,12 +12,14 @@ from html import escape
 from threading import Lock
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.image import imsave
 from matplotlib.patheffects import Stroke
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
@@ -121,20 +123,25 @@ def shortened(words: str, within_mm: float, size: str = "text", weight: str = "n
     return f"{kept.rstrip(' …')}…"
 
 
-def as_png(page: Axes, about: dict[str, str]) -> bytes:
-    """The page at 200 dots an inch, with Title and Description from `about`."""
+def as_png(pages: list[Axes], about: dict[str, str]) -> bytes:
+    """The pages under each other at 200 dots an inch, with Title and Description from `about`."""
     buffer = io.BytesIO()
     with _WRITING, mpl.rc_context(AS_TEXT):
-        FigureCanvasAgg(page.figure).print_png(buffer, metadata=about)
+        drawn = [FigureCanvasAgg(page.figure) for page in pages]
+        for canvas in drawn:
+            canvas.draw()
+        dots = np.concatenate([canvas.buffer_rgba() for canvas in drawn])
+        imsave(buffer, dots, format="png", dpi=DPI, metadata=about)
     return buffer.getvalue()
 
 
-def as_pdf(page: Axes, about: dict[str, str]) -> bytes:
-    """The page as vectors with its fonts inside, asking the printer for its true size."""
+def as_pdf(pages: list[Axes], about: dict[str, str]) -> bytes:
+    """The pages as vectors with their fonts inside, asking the printer for their true size."""
     buffer = io.BytesIO()
     named = {"Title": about["Title"], "Subject": about["Description"]}
-    with _WRITING, mpl.rc_context(AS_TEXT):
-        FigureCanvasPdf(page.figure).print_pdf(buffer, metadata=named)
+    with _WRITING, mpl.rc_context(AS_TEXT), PdfPages(buffer, metadata=named) as book:
+        for page in pages:
+            FigureCanvasPdf(page.figure).print_pdf(book)
     return printed_at_true_size(buffer.getvalue())
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from imle.ecg import Ecg
 from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.figures.geometry import Sheet
+from imle.figures.heat import Heat
 from imle.figures.sheet import OVERLAYS
 from imle.measure import Measurements
 from imle.model_folder import Card
@@ -20,15 +19,16 @@ class Reading:
     """What a report shows.
 
     ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
-    the model's opinion. level: of attention. overlay: `band`, `trace` or `off`, at `opacity` in 0..1. card: of the
-    model that answered. statements: (code, description, likelihood in %, 0 for none given) of whoever read the record.
-    Raises BadChoice for an unknown level, layout or overlay, or a speed, gain or opacity out of range.
+    the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show. overlay:
+    `band`, `trace` or `off`, at `opacity` in 0..1. card: of the model that answered. statements: (code, description,
+    likelihood in %, 0 for none given) of whoever read the record.
+    Raises BadChoice for an unknown layout or overlay, or a speed, gain or opacity out of range.
     """
 
     ecg: Ecg
     explanation: Explanation | None = None
     measurements: Measurements | None = None
-    level: str = "combined"
+    heats: tuple[Heat, ...] = ()
     layout: str = "3x4+II"
     speed_mm_s: float = 25
     gain_mm_mv: float = 10
@@ -43,8 +43,6 @@ class Reading:
             raise BadChoice(f"there is no overlay {self.overlay!r}; choose one of {', '.join(OVERLAYS)}")
         if not 0 <= self.opacity <= 1:
             raise BadChoice(f"the overlay's opacity is {self.opacity:g}; it must lie between 0 and 1")
-        if self.explanation:
-            self.explanation.heatmap(self.level)
 
     @property
     def sheet(self) -> Sheet:
@@ -52,8 +50,8 @@ class Reading:
         return Sheet(self.layout, self.speed_mm_s, self.gain_mm_mv).with_room_for(self.ecg)
 
     @property
-    def heatmap(self) -> np.ndarray | None:
-        """(12, 1000) at 100 Hz, or None where the sheet shows none: not revealed, or its overlay is off."""
+    def drawn(self) -> tuple[Heat | None, ...]:
+        """A sheet each: the heatmaps; one without any where none is shown, not revealed, or the overlay is off."""
         if self.explanation is None or self.overlay == "off":
-            return None
-        return self.explanation.heatmap(self.level)
+            return (None,)
+        return self.heats or (None,)

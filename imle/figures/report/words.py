@@ -9,6 +9,7 @@ import pandas as pd
 import imle
 from imle.ecg import Ecg
 from imle.explain.explanation import Explanation
+from imle.figures.heat import ATTENTION, Heat
 from imle.measure import TITLES, Measurements
 from imle.model_folder import Card
 from imle.ptbxl.catalogue import AGE_OVER_89
@@ -93,6 +94,13 @@ def model_text(explanation: Explanation, card: Card | None) -> str:
     if card:
         parts += [auc_text(card), training_text(card), f"commit {card.commit}" if card.commit else ""]
     return " · ".join(part for part in parts if part)
+
+
+def heat_text(explanation: Explanation, heat: Heat | None) -> str:
+    """What the heatmap over the sheet means: whose attention it is, or how an attribution is found."""
+    if heat is None or heat.method == ATTENTION:
+        return explanation.whose_attention
+    return f"{heat.title[:1].upper()}{heat.title[1:]}: {heat.meaning[:1].lower()}{heat.meaning[1:]}"
 
 
 def auc_text(card: Card) -> str:

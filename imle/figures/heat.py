@@ -1,0 +1,123 @@
+"""`Heat`: a heatmap as a picture shows it, with its name and whose it is: a level of attention, or an attribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from imle.attention import LEVELS
+from imle.ecg import Ecg
+from imle.errors import BadChoice
+from imle.explain.agreement import relevance
+from imle.explain.attribution import METHODS, USUAL_METHOD, attribute
+from imle.explain.explanation import Explanation
+from imle.figures.levels import LEVEL_MEANINGS, level_title
+from imle.inference import Predictor
+from imle.leads import LEADS
+
+ATTENTION = "attention"
+USUAL_LEVEL = "combined"
+# An attribution differs from sample to sample, and one of them can outshine all others; smoothed so far, standard
+# deviation 20 ms, it shows which wave is meant. Figures are made of it as it is.
+SMOOTH_SAMPLES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Heat:
+    """One heatmap: its name (a level of attention or a method of METHODS), whose it is, and (12, 1000) at 100 Hz.
+
+    label: None for attention that all labels share. exact: 0 or more; of an attribution, what speaks for the label.
+    """
+
+    name: str
+    label: str | None
+    exact: np.ndarray
+
+    @property
+    def method(self) -> str:
+        """A key of METHODS: every level is the model's attention."""
+        return ATTENTION if self.name in LEVELS else self.name
+
+    @property
+    def title(self) -> str:
+        """What a legend calls it: `combined attention to MI`, `occlusion for MI`."""
+        if self.method == ATTENTION:
+            return level_title(self.name, self.label)
+        return f"{METHODS[self.name].title.lower()} for {self.label}"
+
+    @property
+    def meaning(self) -> str:
+        """What its values are, in one sentence."""
+        if self.method == ATTENTION:
+            return f"{self.title[:1].upper()}{self.title[1:]}: {LEVEL_MEANINGS[self.name]}."
+        return METHODS[self.name].description
+
+    @property
+    def scale(self) -> str:
+        """What `exact` is a number of."""
+        return "weights of attention" if self.method == ATTENTION else "what speaks for the label, scaled to a sum of 1"
+
+    @property
+    def values(self) -> np.ndarray:
+        """As it is drawn."""
+        return self.exact if self.method == ATTENTION else gaussian_filter1d(self.exact, SMOOTH_SAMPLES, axis=1)
+
+    @property
+    def lead_shares(self) -> dict[str, float]:
+        """How much of it lies in each lead; sums to 1."""
+        by_lead = self.exact.sum(axis=1, dtype=np.float64)
+        return dict(zip(LEADS, (by_lead / max(by_lead.sum(), np.finfo(float).tiny)).tolist(), strict=True))
+
+
+def heat_of(
+    explanation: Explanation, name: str, label: str | None, attributed: Callable[[str, str], np.ndarray]
+) -> Heat:
+    """The heatmap called `name`, a level of attention or a method; an attribution is of `label`, else of the leading one.
+
+    attributed: (label, method) -> (12, 1000), 0 or more (see `attributing`). BadChoice for a name that is neither, and
+    for a level of a network without attention.
+    """
+    if name in LEVELS:
+        return attention_heat(explanation, name)
+    if name not in METHODS or name == ATTENTION:
+        methods = ", ".join(method for method in METHODS if method != ATTENTION)
+        raise BadChoice(
+            f"there is no heatmap {name!r}; choose an attention level ({', '.join(LEVELS)}) or one of {methods}"
+        )
+    whose = label or explanation.leading
+    return Heat(name, whose, attributed(whose, name))
+
+
+def attributing(predictor: Predictor, ecg: Ecg) -> Callable[[str, str], np.ndarray]:
+    """(label, method) -> (12, 1000), 0 or more: what speaks for the label in `ecg`, scaled to a sum of 1."""
+    return lambda label, method: relevance(attribute(predictor, ecg.for_model(), label, method)).astype(np.float32)
+
+
+def usual_heatmap(explanation: Explanation) -> str:
+    """The name of the heatmap to show where none is asked for."""
+    return USUAL_LEVEL if explanation.levels else USUAL_METHOD
+
+
+def attention_heat(explanation: Explanation, level: str = USUAL_LEVEL) -> Heat:
+    """The attention at `level`. BadChoice for an unknown level, and for a network without attention."""
+    return Heat(level, explanation.label, explanation.heatmap(level))
+
+
+@dataclass(frozen=True)
+class LeadBars:
+    """How much each lead counts: the heading of the bars, what they are in a few words, and each lead's share."""
+
+    title: str
+    caption: str
+    shares: dict[str, float]
+
+
+def leads_of(explanation: Explanation, heat: Heat | None) -> LeadBars | None:
+    """The channel attention; of a network without attention, the shares of the heatmap that is shown; else None."""
+    if explanation.lead_importance is not None:
+        whose = f" to {explanation.label}" if explanation.label else ""
+        return LeadBars("Lead importance", f"channel attention{whose}", explanation.lead_importance)
+    return LeadBars("Leads", f"share of {heat.title}", heat.lead_shares) if heat else None
