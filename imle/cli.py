@@ -359,6 +359,19 @@ def import_weights(
 
 
 @app.command()
+def halve(
+    folder: Annotated[Path, typer.Argument(help="A model folder.")],
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+):
+    """Write a model in half the room, its weights as float16."""
+    with refusals():
+        from imle.half_precision import halve as write_half
+
+        write_half(folder, out)
+    print(f"{out}: {sum(path.stat().st_size for path in out.iterdir()) / 1e6:.1f} MB")
+
+
+@app.command()
 def simulate(
     dest: Annotated[Path, typer.Argument(help="Where the simulated records go.")],
     seed: Annotated[

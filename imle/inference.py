@@ -140,8 +140,11 @@ def shipped_models(task: Task | None = None) -> list[str]:
     return [folder.name for folder in folders if task is None or read_card(folder).task == task.name]
 
 
-def export_openvino(folder) -> Path:
-    """Write the OpenVINO form (float32) beside the Keras model in `folder`; returns its path. Imports TensorFlow."""
+def export_openvino(folder, half: bool = False) -> Path:
+    """Write the OpenVINO form beside the Keras model in `folder`; returns its path. Imports TensorFlow.
+
+    Its weights are kept as float32, or with `half` as float16.
+    """
     import openvino as ov
     import tensorflow as tf
 
@@ -152,7 +155,7 @@ def export_openvino(folder) -> Path:
     for output in converted.outputs:  # TensorFlow adds names of its own to some
         output.get_tensor().set_names(output.get_names() & set(model.output))
     path = Path(folder) / OPENVINO_FILE
-    ov.save_model(converted, path, compress_to_fp16=False)
+    ov.save_model(converted, path, compress_to_fp16=half)
     return path
 
 
