@@ -3,7 +3,9 @@
     python benchmarks/throughput.py [--rounds 2] [--model imle_net]
 
 Every contestant runs in a process of its own: what ran before in the same process was seen to halve TensorFlow's speed.
-The processes take turns, so that a busy moment of a shared machine falls
+Below the tables stands what share of the processor's matrix peak the convolutions reach: their multiplications and
+additions (three times as many in training as in prediction), over the time of the whole call, over what TensorFlow reaches
+on one large matrix product in the same number format. The processes take turns, so that a busy moment of a shared machine falls
 on all of them; a row gives a contestant's best round and the ratio to the first row. The published layout appears
 twice: as its authors call it (`predict` and `fit` over an array) and batch by batch as this package calls its own.
 """
@@ -36,9 +38,10 @@ def main() -> None:
     print(
         f"{len(os.sched_getaffinity(0))} processors, {RECORDS} records, best of {args.rounds} rounds, records a second"
     )
-    best = dict.fromkeys(CONTESTANTS, float("inf"))
+    timed = [name for name in CONTESTANTS if name.startswith(("predicting", "training"))]
+    best = dict.fromkeys(timed, float("inf"))
     for _ in range(args.rounds):
-        for name in CONTESTANTS:
+        for name in timed:
             best[name] = min(best[name], seconds_of(name, args.model))
     for task in ("predicting", "training"):
         rows = {name: seconds for name, seconds in best.items() if name.startswith(task)}
@@ -46,6 +49,12 @@ def main() -> None:
         print()
         for name, seconds in rows.items():
             print(f"  {name:56} {RECORDS / seconds:7.1f}   x {first / seconds:4.1f}")
+    print()
+    for name, times in OF_PEAK.items():
+        number = "bfloat16" if "bfloat16" in name else "float32"
+        peak = seconds_of(f"matrix product, {number}", args.model)
+        share = times * RECORDS * convolution_flop() / best[name] / (PRODUCT_FLOP / peak)
+        print(f"  {name:56} {share:6.0%} of {PRODUCT_FLOP / peak / 1e12:.2f} TFLOP/s ({number})")
 
 
 def seconds_of(name: str, model: str) -> float:
@@ -131,7 +140,43 @@ def our_trainer(precision: str) -> Callable:
     return prepare
 
 
+def matrix_product(number: str) -> Callable:
+    def prepare(model: str) -> Callable:
+        import tensorflow as tf
+
+        size = (PRODUCT_SIZE, PRODUCT_SIZE)
+        left, right = (tf.cast(tf.random.normal(size, seed=seed), number) for seed in (0, 1))
+        return lambda: tf.matmul(left, right).numpy()
+
+    return prepare
+
+
+def convolution_flop() -> int:
+    """Multiplications and additions of imle_net's convolutions for one record."""
+    from keras import layers
+
+    from imle import models
+
+    network = models.build("imle_net")
+    return sum(
+        2 * int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:-1]))
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D)
+    )
+
+
+PRODUCT_SIZE = 4096
+PRODUCT_FLOP = 2 * PRODUCT_SIZE**3
+# How many times the convolutions of a forward pass: a training step also goes back, to the inputs and to the weights.
+OF_PEAK = {
+    "predicting: imle_net, OpenVINO bfloat16": 1,
+    "predicting: imle_net, OpenVINO float32": 1,
+    "training: imle_net, bfloat16": 3,
+    "training: imle_net, float32": 3,
+}
 CONTESTANTS = {
+    "matrix product, float32": matrix_product("float32"),
+    "matrix product, bfloat16": matrix_product("bfloat16"),
     "predicting: published layout, float32, model.predict": published_predictor("predict"),
     "predicting: published layout, float32, batch by batch": published_predictor("predict_on_batch"),
     "predicting: imle_net, OpenVINO bfloat16": our_predictor("fast"),

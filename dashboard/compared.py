@@ -93,12 +93,18 @@ def read_results() -> tuple[tuple[Result, ...], pd.DataFrame]:
 
 
 def titles(results: Sequence[Result]) -> dict[str, str]:
-    """What each result is called, by name: its network's title, with its own name where two are of one network."""
+    """What each result is called, by name: its network's title, where two are of one with what its own name adds to it."""
     often = Counter(result.title for result in results)
     return {
-        result.name: result.title if often[result.title] == 1 else f"{result.title} ({result.name})"
+        result.name: f"{result.title} ({own})" if often[result.title] > 1 and (own := _own_name(result)) else result.title
         for result in results
     }
+
+
+def _own_name(result: Result) -> str:
+    """`published order` for mousavi_published_order, a result of the network mousavi; empty for the network's own name."""
+    network = next(iter(result.reports.values())).get("network", "")
+    return result.name.removeprefix(network).strip("_").replace("_", " ")
 
 
 def on_fold(results: Sequence[Result], truth: pd.DataFrame, fold: int) -> dict[str, Compared]:

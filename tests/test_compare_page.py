@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up_results import MODELS, made_up_truth, write_results
 from sklearn import metrics as reference
 from streamlit.testing.v1 import AppTest
 
 from dashboard.cohort import Filters, matching, open_cohort
-from dashboard.compared import SPLITS
+from dashboard.compared import SPLITS, titles
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell, read_cell, records_in
 from imle.evaluation import results
 from imle.evaluation.comparison import MACRO, auc_differences, paired_difference
@@ -342,3 +343,15 @@ def _lab(linear: np.ndarray) -> np.ndarray:
     xyz = np.asarray(to_xyz) @ np.clip(linear, 0, 1) / (0.95047, 1, 1.08883)
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def test_two_results_of_one_network_are_told_apart():
+    """Two rows of one name, or a row named by a file, could not be cited."""
+    made = [
+        results.Result(name, "Mousavi et al.", {9: {"network": "mousavi"}}, pd.DataFrame())
+        for name in ("mousavi", "mousavi_published_order", "mine")
+    ]
+    assert list(titles(made).values()) == [
+        "Mousavi et al.", "Mousavi et al. (published order)", "Mousavi et al. (mine)",
+    ]  # fmt: skip
+    assert list(titles(made[1:2]).values()) == ["Mousavi et al."]

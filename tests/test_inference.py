@@ -14,6 +14,8 @@ from imle.model_folder import NotAModel
 from imle.tasks import task
 
 SHIPPED = shipped_models()
+# Shipped with float16 weights, which each engine's form of the model rounds at its own places.
+IN_HALF = ("ecgnet", "mousavi", "rajpurkar")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def signals_mv():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_engine_gives_the_same_answer(name, engine, signals_mv):
     """An engine that answers otherwise would make a result depend on the machine it ran on."""
-    tolerance = 2e-2 if engine == "fast" else 1e-4
+    tolerance = 2e-2 if engine == "fast" else 1e-3 if name in IN_HALF else 1e-4
     exact, other = load_model(name, "exact").run(signals_mv), load_model(name, engine).run(signals_mv)
     np.testing.assert_allclose(other.probabilities, exact.probabilities, atol=tolerance)
     if exact.attention is not None:
