@@ -226,10 +226,6 @@ class JobFolder:
         shown = [line.rpartition("\r")[2].rstrip() for line in text.split("\n") if not GREETING.match(line)]
         return "\n".join(shown[-lines - 1 :]).strip("\n")
 
-    def last_word(self) -> str:
-        """The log's last line that says anything."""
-        return next((line.strip() for line in reversed(self.log(40).split("\n")) if line.strip()), "")
-
     def is_held(self) -> bool:
         """Whether a process of this machine holds the job."""
         return is_locked(self.path / LOCK)

@@ -10,7 +10,7 @@ from imle.errors import Refusal
 from imle.tasks import SUPERCLASS, task
 from imle.training.recipe import Recipe, starting_recipe
 
-LOCAL = "local"
+LOCAL, RAY = "local", "ray"
 
 
 class JobRefused(Refusal):

@@ -14,8 +14,10 @@ from typing import Protocol
 
 from imle.errors import BadChoice
 from imle.jobs.folder import TEST_FOLD, JobFolder, all_folders, folder_of, new_folder, writing
-from imle.jobs.job import Beat, Job, JobRefused, Order, State
+from imle.jobs.job import RAY, Beat, Job, JobRefused, Order, State
 from imle.jobs.local import LocalRunner
+from imle.jobs.ray_cluster import named_address
+from imle.jobs.ray_runner import RayRunner
 from imle.serving import served
 
 FULL_BYTES = 1_000_000
@@ -41,17 +43,25 @@ class Runner(Protocol):
         """The last lines of what the process printed."""
 
 
+EVERY: dict[str, type[Runner]] = {one.name: one for one in (LocalRunner, RayRunner)}
+
+
 def runners() -> dict[str, Runner]:
-    """By name, all runners there are; some of them may have a reason why they cannot start anything now."""
-    return {one.name: one for one in (LocalRunner(),)}
+    """By name, all runners there are; some of them may have a reason why they cannot start anything now.
+
+    A Ray cluster is among them where IMLE_RAY_ADDRESS names one, or a job on disk belongs to one.
+    """
+    known: list[Runner] = [LocalRunner()]
+    if named_address() or any(folder.order.runner == RAY for folder in all_folders()):
+        known.append(RayRunner())
+    return {one.name: one for one in known}
 
 
 def runner_named(name: str) -> Runner:
     """The runner called so. BadChoice where there is none."""
-    known = runners()
-    if name not in known:
-        raise BadChoice(f"there is no runner {name!r}; choose one of {', '.join(known)}")
-    return known[name]
+    if name not in EVERY:
+        raise BadChoice(f"there is no runner {name!r}; choose one of {', '.join(EVERY)}")
+    return EVERY[name]()
 
 
 def submit(order: Order, owner: str = "") -> Job:
@@ -199,7 +209,9 @@ def _why_killed(folder: JobFolder, beat: Beat) -> str:
     if beat.host == os.uname().nodename and beat.time < _boot_time():
         return "the machine was restarted; resume goes on from the last whole epoch"
     if beat.what == "starting":
-        return f"the process ended before it began: {folder.last_word() or 'its log is empty'}"
+        said = runner_named(folder.order.runner).log(folder, 40).split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "its log is empty")
+        return f"the process ended before it began: {last}"
     return "the process was ended from outside (or by want of memory); resume goes on from the last whole epoch"
 
 

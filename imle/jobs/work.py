@@ -25,6 +25,7 @@ from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
 from imle.jobs.local import turn
 from imle.jobs.pace import known_pace
+from imle.jobs.ray_runner import held_alone
 from imle.model_folder import NotAModel, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
 
@@ -34,7 +35,14 @@ STEP_ROW_S = 2.0
 
 def main(path: str) -> int:
     folder = JobFolder(Path(path))
-    signal.signal(signal.SIGTERM, _interrupt)
+    # On this machine the starter has taken the folder's lock already.
+    with nullcontext(True) if folder.order.runner == LOCAL else held_alone(folder) as mine:
+        return work(folder) if mine else 0
+
+
+def work(folder: JobFolder) -> int:
+    """Do the job and write down how it ended; the exit status."""
+    _listen()
     with Pulse(folder) as pulse:
         try:
             state, reason = run(folder, pulse)
@@ -198,6 +206,13 @@ class StepWatch:
         with self.path.open("a") as file:
             file.write(json.dumps(row) + "\n")
         self.row_at, self.row_step, self.row_loss = time.monotonic(), now.step, total
+
+
+def _listen() -> None:
+    """Have both signals interrupt the run: a shell has them ignored in the background, and Ray blocked in what it starts."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 def _interrupt(*_) -> None:
