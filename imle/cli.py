@@ -12,6 +12,7 @@ import typer
 from rich.progress import MofNCompleteColumn, TextColumn
 
 from imle.cli_jobs import app as jobs_app
+from imle.cli_shards import app as shards_app
 from imle.errors import Refusal
 from imle.shell import bar, complain, refusals, telling_bar, training_bar
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.add_typer(jobs_app, name="jobs")
+app.add_typer(shards_app)
 
 DEFAULT_DATA = Path("data/ptbxl")
 

@@ -41,8 +41,9 @@ def ray_head(cpus: int) -> Iterator[str]:
         f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}", f"--num-cpus={cpus}",
         "--object-store-memory=80000000", f"--temp-dir={folder}",
     ]  # fmt: skip
-    # Ray otherwise takes another of this machine's addresses for 127.0.0.1.
-    variables = {**os.environ, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray otherwise takes another of this machine's addresses for 127.0.0.1, and asks for a token where the user's home has one.
+    settings = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+    variables = os.environ | settings
     with (Path(folder) / "printed").open("w") as printed:
         head = subprocess.Popen(command, stdout=printed, stderr=printed, env=variables, start_new_session=True)
     try:

@@ -80,6 +80,10 @@ class Cluster:
         self._known[submission] = (time.monotonic() + KEPT_S, found)
         return found
 
+    def exit_status(self, submission: str) -> int | None:
+        """With which the job's process ended; None where Ray does not say."""
+        return self._ask(lambda client: client.get_job_info(submission)).driver_exit_code
+
     def message(self, submission: str) -> str:
         """What Ray tells of the job: why it waits, or the last lines of what it printed before it failed."""
         try:

@@ -64,7 +64,7 @@ class RayRunner:
             # Before it is submitted, so that a start whose answer is lost is found again.
             write_atomically(folder.path / SUBMISSION, json.dumps({"id": submission, "address": address}))
             try:
-                variables = {**_variables(), OWN_SUBMISSION: submission}
+                variables = {**passed_on(), OWN_SUBMISSION: submission}
                 cluster_at(address).submit(submission, _command(folder), variables, *_share())
             except Unanswered:
                 return
@@ -133,13 +133,17 @@ def _has_begun(beat: Beat | None) -> bool:
 
 def _command(folder: JobFolder) -> str:
     """For the cluster's shell: the job's process in its folder, what it prints in the folder's log."""
-    python = os.environ.get("IMLE_RAY_PYTHON") or sys.executable
     path = shlex.quote(str(folder.path.resolve()))
-    return f"cd {path} && exec {shlex.quote(python)} -m imle.jobs.work {path} >> {LOG} 2>&1"
+    return f"cd {path} && exec {shlex.quote(python_there())} -m imle.jobs.work {path} >> {LOG} 2>&1"
 
 
-def _variables() -> dict[str, str]:
-    """What the process gets of this environment."""
+def python_there() -> str:
+    """The cluster's Python: where it is here, unless IMLE_RAY_PYTHON says otherwise."""
+    return os.environ.get("IMLE_RAY_PYTHON") or sys.executable
+
+
+def passed_on() -> dict[str, str]:
+    """What a process on the cluster gets of this environment."""
     own = {**environment(), "IMLE_STATE_DIR": str(state_folder().resolve())}
     return {name: own[name] for name in PASSED_ON if name in own}
 
