@@ -8,10 +8,13 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from imle import PtbXl, jobs, load_model
 from imle.assets import DEMO_COHORT
+from imle.cli import app
 from imle.jobs import Order, State
 from imle.jobs import ray_cluster as cluster_module
 from imle.jobs import ray_runner as runner_module
@@ -19,6 +22,7 @@ from imle.jobs.folder import folder_of, new_folder
 from imle.jobs.job import LOCAL, RAY, Beat
 from imle.jobs.ray_cluster import ADDRESS
 from imle.jobs.ray_runner import OWN_SUBMISSION, SUBMISSION, RayRunner, held_alone, latest_start
+from imle.shards.files import export_shards, shards_in
 
 EPOCHS = 15
 SMALL = {"filters": [16], "lstm_units": 8, "dense_units": 16}
@@ -133,6 +137,20 @@ def test_a_process_that_cannot_begin_says_why(cluster, demo, monkeypatch):
     job = wait_for(jobs.submit(order(demo)).id, State.KILLED)
     assert "before it began" in job.reason
     assert "/nowhere/python" in job.reason
+
+
+def test_a_command_runs_on_the_cluster_and_prints_here(cluster, demo, tmp_path):
+    """Millions of records would be answered by the machine of whoever typed the command, or its refusals be lost."""
+    data = PtbXl(demo)
+    export_shards(data, tmp_path / "in", 40)
+    (tmp_path / "in" / "stray.parquet").write_text("no shard")
+    run = ["predict-shards", str(tmp_path / "in"), str(tmp_path / "out"), "--engine", "exact"]
+    found = CliRunner().invoke(app, run)
+    assert found.exit_code == 2, found.output
+    assert "stray.parquet is no Parquet file" in found.stdout
+    assert "60 records answered now, 1 refusals" in found.stdout
+    answers = pd.concat([pd.read_parquet(path) for path in shards_in(tmp_path / "out")])
+    assert answers["ecg_id"].tolist() == data.catalogue.index.tolist()
 
 
 def test_only_the_latest_start_may_run_and_only_once(demo, monkeypatch):
