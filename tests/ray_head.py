@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -70,25 +70,28 @@ def wait_for(condition, patience_s: float, told=lambda: "") -> None:
 
 
 def end(head: subprocess.Popen, folder: str) -> None:
-    """End the head and all that it started, known by the folder that they were given."""
+    """End the head and all that it started."""
+    started = children_of(head.pid)
     head.terminate()
     try:
         head.wait(20)
     except subprocess.TimeoutExpired:
         head.kill()
-    for process in processes_naming(folder):
-        os.kill(process, signal.SIGKILL)
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def processes_naming(text: str) -> list[int]:
-    """The numbers of the processes whose command or environment has `text`."""
-    found = []
+def children_of(number: int) -> list[int]:
+    """The numbers of all processes that this one started, and theirs."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*"):
-        try:
-            named = text.encode() in (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
-        except OSError:
-            continue
-        if named and int(path.name) != os.getpid():
-            found.append(int(path.name))
-    return found
+        with suppress(OSError, ValueError):
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    return _below(number, parents)
+
+
+def _below(number: int, parents: dict[int, int]) -> list[int]:
+    found = [child for child, parent in parents.items() if parent == number]
+    return found + [one for child in found for one in _below(child, parents)]

@@ -1,5 +1,6 @@
 """Jobs on a real Ray cluster on loopback: they end, stop, go on and survive a kill; and what is told of a cluster that is away."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -7,9 +8,11 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from ray_head import ray_head
 from typer.testing import CliRunner
 
 from imle import PtbXl, jobs, load_model
@@ -41,20 +44,19 @@ def demo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address():
     pytest.importorskip("ray", reason="Ray is not installed; pip install -e .[ray]")
-    from ray_head import ray_head
-
-    with ray_head(cpus=1) as found:
+    with ray_head(cpus=2) as found:
         yield found
 
 
 @pytest.fixture
 def cluster(address, monkeypatch):
     monkeypatch.setenv(ADDRESS, address)
+    monkeypatch.setenv("IMLE_RAY_CPUS", "2")  # all there are: one job at a time
     return address
 
 
-def order(root, runner: str = RAY, **settings) -> Order:
-    return Order("mousavi", str(root), settings=SETTINGS | settings, options=SMALL, runner=runner)
+def order(root, workers: int = 1, **settings) -> Order:
+    return Order("mousavi", str(root), settings=SETTINGS | settings, options=SMALL, runner=RAY, workers=workers)
 
 
 def wait_for(job_id: str, *states: State, patience_s: float = PATIENCE_S) -> jobs.Job:
@@ -92,7 +94,7 @@ def assert_whole(job: jobs.Job, root) -> None:
 def test_a_run_is_stopped_resumed_killed_and_ends_whole(cluster, demo):
     """The states that a job on this machine has are those on a cluster, and neither a stop nor a kill -9 loses a run.
 
-    A second job meanwhile waits for the cluster's one CPU, and is stopped before it ever began.
+    A second job meanwhile waits for the cluster's two CPUs, and is stopped before it ever began.
     """
     job = jobs.submit(order(demo))
     assert job.state is State.QUEUED
@@ -116,6 +118,31 @@ def test_a_run_is_stopped_resumed_killed_and_ends_whole(cluster, demo):
     # It had room by now, found itself stopped, and left all as it was.
     assert jobs.find(second.id).state is State.STOPPED
     assert not jobs.find(second.id).beat or jobs.find(second.id).beat.what == "starting"
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_run_and_one_of_them_is_killed(cluster, demo, monkeypatch):
+    """A machine of the cluster that goes would end, or hang, the run of all the others."""
+    monkeypatch.setenv("IMLE_RAY_CPUS", "1")
+    job = jobs.submit(order(demo, workers=2))
+    wait_until(job.id, trains)
+    helpers = [number for number in processes_of(b"ray::Worker") if number != os.getpid()]
+    assert len(helpers) == 1
+    os.kill(helpers[0], signal.SIGKILL)
+    finished = wait_for(job.id, State.FINISHED)
+    assert_whole(finished, demo)
+    too_many = wait_for(jobs.submit(order(demo, workers=9)).id, State.FAILED)
+    assert too_many.reason == "9 workers need 9 CPUs, and the cluster has 2; take fewer"
+
+
+def processes_of(name: bytes) -> list[int]:
+    """The processes whose command begins so."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().startswith(name):
+                found.append(int(path.parent.name))
+    return found
 
 
 def test_two_looks_at_once_start_a_job_once(cluster, demo):

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ray_head import children_of
 from typer.testing import CliRunner
 
 from imle import PtbXl, load_model
@@ -167,18 +168,6 @@ def test_a_choice_that_cannot_be_is_refused_before_any_work(shards, tmp_path, ar
     assert found.exit_code == 2
     assert words in found.stderr
     assert len(found.stderr.strip().splitlines()) == 1
-
-
-def children_of(number: int) -> list[int]:
-    """The numbers of all processes that this one started, and theirs."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-    found = [child for child, parent in parents.items() if parent == number]
-    return found + [one for child in found for one in children_of(child)]
 
 
 def workers_of(command: subprocess.Popen) -> list[int]:

@@ -49,7 +49,7 @@ class RayRunner:
 
     def why_not(self) -> str | None:
         try:
-            _share()
+            share_of_a_job()
         except BadChoice as error:
             return str(error)
         return why_unusable(named_address())
@@ -65,7 +65,7 @@ class RayRunner:
             write_atomically(folder.path / SUBMISSION, json.dumps({"id": submission, "address": address}))
             try:
                 variables = {**passed_on(), OWN_SUBMISSION: submission}
-                cluster_at(address).submit(submission, _command(folder), variables, *_share())
+                cluster_at(address).submit(submission, _command(folder), variables, *share_of_a_job())
             except Unanswered:
                 return
             folder.say(Beat("starting", time.time(), 0, os.uname().nodename))
@@ -148,7 +148,7 @@ def passed_on() -> dict[str, str]:
     return {name: own[name] for name in PASSED_ON if name in own}
 
 
-def _share() -> tuple[float, float]:
+def share_of_a_job() -> tuple[float, float]:
     """CPUs and GPUs that a job keeps for itself on the cluster. BadChoice for what is no number."""
     return _number("IMLE_RAY_CPUS", "1"), _number("IMLE_RAY_GPUS", "0")
 

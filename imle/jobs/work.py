@@ -25,6 +25,7 @@ from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
 from imle.jobs.local import turn
 from imle.jobs.pace import known_pace
+from imle.jobs.ray_helpers import helpers_for
 from imle.jobs.ray_runner import held_alone
 from imle.model_folder import NotAModel, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
@@ -103,11 +104,13 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     data.build_store()
     resume = (folder.path / CHECKPOINT).is_file()
     watch = StepWatch(folder, pulse, recipe.epochs, done=len(folder.metrics()) if resume else 0)
-    train(
-        data, order.network, recipe, folder.path, resume=resume, options=order.options or None,
-        start=Path(order.start) if order.start else None, trackers=order.trackers, devices=all_gpus(),
-        on_step=watch.step, on_epoch=watch.epoch,
-    )  # fmt: skip
+    with helpers_for(order) as helpers:
+        _listen()  # Ray has signals of its own
+        train(
+            data, order.network, recipe, folder.path, resume=resume, options=order.options or None,
+            start=Path(order.start) if order.start else None, trackers=order.trackers, devices=all_gpus(),
+            helpers=helpers, on_step=watch.step, on_epoch=watch.epoch,
+        )  # fmt: skip
     export_openvino(folder.path)
 
 

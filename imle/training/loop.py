@@ -29,6 +29,7 @@ from imle.training.distillation import teacher_of
 from imle.training.fine_tuning import source_card, take_over
 from imle.training.losses import loss_for
 from imle.training.recipe import Recipe, dtype_policy
+from imle.training.sharing import Helpers, shared_step
 from imle.training.trackers import EXTRAS, JsonLines, TensorBoard, Tracker, require_extras
 
 CHECKPOINT = "checkpoint.npz"
@@ -61,6 +62,7 @@ def train(
     start: Path | None = None,
     trackers: Sequence[str] = (),
     devices: Sequence[str] = (),
+    helpers: Helpers | None = None,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_epoch: Callable[[dict], None] = lambda row: None,
 ) -> Card:
@@ -70,13 +72,14 @@ def train(
     `resume` goes on, in float32 on a CPU bit for bit. Labels and folds are those of the task of `data`.
     start: a folder with a model of the same network, whose weights and scale are taken over. trackers: of EXTRAS.
     devices: TensorFlow's names of those to share each batch; one or none leaves the choice to the backend.
+    helpers: starts other processes that share each batch (see imle.training.sharing); `devices` do not count then.
     KeyboardInterrupt passes through; the best epoch so far is in `out` by then. Raises TrainingError.
     """
     out = Path(out)
     require_extras(trackers)
     if start is not None:
         options = {**source_card(start, network).options, **(options or {})}
-    run = _Run(data, network, recipe, out, options or {}, start, devices)
+    run = _Run(data, network, recipe, out, options or {}, start, devices, helpers)
     first = run.resume() if resume else run.start_fresh()
     with told_to(run.trackers(first, trackers)) as tell:
         for epoch in range(first, recipe.epochs):
@@ -129,6 +132,7 @@ class _Run:
         options: dict,
         start: Path | None,
         devices: Sequence[str],
+        helpers: Helpers | None,
     ):
         self.recipe, self.out, self.data, self.network, self.options = recipe, out, data, network, options
         self.start, self.task = start, data.task
@@ -145,18 +149,14 @@ class _Run:
         self.select_targets = data.labels_of(select_ids)
         self.steps = max(1, len(self.signals) // recipe.batch_size)
         keras.utils.set_random_seed(recipe.seed)
-        strategy = strategy_over(devices)
+        strategy = None if helpers else strategy_over(devices)
+        loss = loss_for(self.task, self.targets, recipe.class_weighting)
+        built_of = network, self._build_options(), recipe, dtype_policy(recipe.precision), loss
         with scope_of(strategy):
-            self.model, self.trainer = compiled_trainer(
-                network,
-                self._build_options(),
-                recipe,
-                dtype_policy(recipe.precision),
-                loss_for(self.task, self.targets, recipe.class_weighting),
-            )
+            self.model, self.trainer = compiled_trainer(*built_of)
         if start:
             take_over(self.model, start)
-        self.step = step_of(self.trainer, strategy)
+        self.step = shared_step(self.trainer, helpers(*built_of)) if helpers else step_of(self.trainer, strategy)
         self.averaged = AveragedWeights(self.model, recipe.ema_decay) if recipe.ema_decay else None
         self.teacher = (
             teacher_of(recipe.teacher, recipe.teacher_share, self.scale, self.task.labels) if recipe.teacher else None
