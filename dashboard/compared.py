@@ -96,7 +96,9 @@ def titles(results: Sequence[Result]) -> dict[str, str]:
     """What each result is called, by name: its network's title, where two are of one with what its own name adds to it."""
     often = Counter(result.title for result in results)
     return {
-        result.name: f"{result.title} ({own})" if often[result.title] > 1 and (own := _own_name(result)) else result.title
+        result.name: f"{result.title} ({own})"
+        if often[result.title] > 1 and (own := _own_name(result))
+        else result.title
         for result in results
     }
 
