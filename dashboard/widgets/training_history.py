@@ -13,6 +13,7 @@ from imle import jobs
 from imle.jobs import Job, State
 
 FOLLOW_S = 5
+BEST_HELP = "Of the best epoch: the mean of the labels of which fold 9 has records with and without, in PTB-XL all."
 FIGURE = st.column_config.NumberColumn(format="%.4f")
 
 
@@ -24,7 +25,7 @@ def history() -> None:
     st.dataframe(
         table, hide_index=True, key="runs_table", placeholder="–",
         column_config={
-            "Fold 9 ROC-AUC": FIGURE, "Fold 10 ROC-AUC": FIGURE, "Loss": FIGURE,
+            "Fold 9 ROC-AUC": st.column_config.NumberColumn(format="%.4f", help=BEST_HELP), "Fold 10 ROC-AUC": FIGURE, "Loss": FIGURE,
             "Learning rate": st.column_config.NumberColumn(format="%.1e"),
             "Started": st.column_config.DatetimeColumn(format="D MMM, HH:mm"),
         },

@@ -1,6 +1,18 @@
-"""Takes the pictures in assets/screenshots: each page of the demo cohort in light and dark. Run by `make screenshots`."""
+"""Takes the pictures in assets/screenshots: each page of the demo cohort in light and dark. Run by `make screenshots`.
+
+Words after the script's name are the pictures to take; without any it takes all.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
 
 from running import ROOT, browsing, serving, settled
+
+from imle import jobs
+from imle.assets import DEMO_COHORT
 
 SHOTS = {
     "records": "/?superclass=MI",
@@ -14,23 +26,36 @@ SHOTS = {
     "explain-occlusion": "/explain?record=2&reveal=yes&model=imle_net_plus&level=occlusion",
     "compare": "/compare",
     "guidelines": "/guidelines?heatmaps=imle_net_plus+%C2%B7+attention",
+    "training": "/training?run=imle_net_plus-1&beside_runs=mousavi-2",
 }
+RUNS = {"imle_net_plus": {"epochs": 12, "batch_size": 8}, "mousavi": {"epochs": 12, "batch_size": 8}}
 SUFFIXES = {"light": "", "dark": "-dark"}
 OUT = ROOT / "assets" / "screenshots"
 
 
-def main() -> None:
+def main(wanted: list[str]) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    with serving() as address, browsing() as browser:
-        for scheme, suffix in SUFFIXES.items():
-            for name, path in SHOTS.items():
-                page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
-                page.goto(address + path)
-                settled(page)
-                page.wait_for_timeout(1000)  # fonts
-                page.screenshot(path=OUT / f"{name}{suffix}.png")
-                page.close()
+    with tempfile.TemporaryDirectory() as state:
+        if "training" in wanted:
+            train(state)
+        with serving(state_dir=Path(state)) as address, browsing() as browser:
+            for scheme, suffix in SUFFIXES.items():
+                for name in wanted:
+                    page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
+                    page.goto(address + SHOTS[name])
+                    settled(page)
+                    page.wait_for_timeout(1000)  # fonts
+                    page.screenshot(path=OUT / f"{name}{suffix}.png")
+                    page.close()
+
+
+def train(state: str) -> None:
+    """Real runs on the demo cohort, for the training page to show."""
+    os.environ["IMLE_STATE_DIR"] = state
+    made = [jobs.submit(jobs.Order(name, str(DEMO_COHORT), settings=settings)) for name, settings in RUNS.items()]
+    while any(jobs.find(job.id).state.is_active for job in made):
+        time.sleep(1)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(SHOTS))
