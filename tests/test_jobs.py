@@ -391,6 +391,16 @@ def test_a_job_that_is_not_there_is_refused():
             jobs.find(name)
 
 
+def test_looking_at_jobs_loads_no_framework():
+    """The training page would show seconds later, on a machine whose memory a run may need."""
+    look = (
+        "import sys; from imle import jobs; from imle.jobs import checks; jobs.jobs(); jobs.runners();"
+        "print([name for name in ('tensorflow', 'keras', 'torch', 'openvino', 'ray') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_orders_come_back_as_they_were():
     order = Order("imle_net", "data", settings={"seed": 3}, options={"dropout": 0.1}, trackers=("wandb",), start="x")
     assert Order.from_json(json.loads(json.dumps(order.as_json()))) == order
