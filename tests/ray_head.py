@@ -74,7 +74,7 @@ def end(head: subprocess.Popen, folder: str) -> None:
     started = children_of(head.pid)
     head.terminate()
     try:
-        head.wait(20)
+        head.wait(5)
     except subprocess.TimeoutExpired:
         head.kill()
     for process in started:
