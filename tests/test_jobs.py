@@ -304,6 +304,7 @@ def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path, monkeypatch
         ({"settings": {"epochs": 0}}, "at least 1 is needed"),
         ({"settings": {"epoch": 3}}, "did you mean 'epochs'"),
         ({"start": str(WEIGHTS / "imle_net")}, "holds imle_net; to start mousavi"),
+        ({"workers": 2}, "2 workers share a batch on a cluster alone"),
         ({"trackers": ("no_such_tracker",)}, "is not installed"),
     ],
 )
@@ -318,6 +319,7 @@ def test_no_room_is_refused_before_it_starts(monkeypatch):
     monkeypatch.setattr(checks, "available_mb", lambda: 300.0)
     with pytest.raises(JobRefused, match=r"needs 1,500 MB of memory, and 300 MB are free"):
         checks.check(QUICK)
+    checks.check(Order(**{**QUICK.as_json(), "runner": "ray"}))  # not in this machine's memory
     monkeypatch.setattr(checks, "available_mb", lambda: 1e6)
     checks.check(QUICK)
     monkeypatch.setattr(checks, "expected", lambda order, found: pace.Estimate(1, 1, 1e9))

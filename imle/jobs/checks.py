@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imle.errors import BadChoice
 from imle.jobs.folder import jobs_folder, writing
-from imle.jobs.job import JobRefused, Order
+from imle.jobs.job import LOCAL, JobRefused, Order
 from imle.jobs.pace import Estimate, disk_mb, estimate, known_pace
 from imle.model_folder import read_card
 from imle.ptbxl import PtbXl
@@ -52,6 +52,8 @@ def check(order: Order) -> None:
     if order.network not in networks():
         raise BadChoice(f"there is no network {order.network!r} with a recipe; choose one of {', '.join(networks())}")
     order.recipe()
+    if order.workers > 1 and order.runner == LOCAL:
+        raise BadChoice(f"{order.workers} workers share a batch on a cluster alone; take 1 worker on this machine")
     found = records_of(order.data_dir, order.task)
     if not found.train or not found.select:
         raise JobRefused(
@@ -64,7 +66,7 @@ def check(order: Order) -> None:
     for name in order.trackers:
         if find_spec(name) is None:
             raise BadChoice(f"{name} is not installed; `pip install -e '.[{name}]'` in this project's folder adds it")
-    check_room(expected(order, found))
+    check_room(expected(order, found), memory_too=order.runner == LOCAL)
 
 
 def expected(order: Order, found: Records) -> Estimate | None:
@@ -73,8 +75,11 @@ def expected(order: Order, found: Records) -> Estimate | None:
     return estimate(order, pace, found.train, found.select) if pace else None
 
 
-def check_room(needed: Estimate | None) -> None:
-    """JobRefused where disk or memory do not suffice, or nothing can be written; for the least that any run needs if None."""
+def check_room(needed: Estimate | None, memory_too: bool) -> None:
+    """JobRefused where disk or memory do not suffice, or nothing can be written; for the least that any run needs if None.
+
+    memory_too: the run would be on this machine, so that its memory counts.
+    """
     with writing():
         jobs_folder().mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(jobs_folder()).free / 1e6
@@ -87,7 +92,7 @@ def check_room(needed: Estimate | None) -> None:
             "free some, or set IMLE_STATE_DIR to another disk"
         )
     memory, available = needed.memory_mb if needed else LEAST_MEMORY_MB, available_mb()
-    if available is not None and available < memory:
+    if memory_too and available is not None and available < memory:
         raise JobRefused(
             f"the run needs {memory:,.0f} MB of memory, and {available:,.0f} MB are free; take a smaller batch, "
             "or end other work first"
