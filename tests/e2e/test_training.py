@@ -6,6 +6,7 @@ import time
 
 import pytest
 from playwright.sync_api import expect
+from ray_head import ray_head
 from running import SIZES, serving, settled
 from test_compare import WIDE
 from test_reading import LOW_CONTRAST
@@ -28,13 +29,18 @@ def press(page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def choose(page, field: str, option: str) -> None:
+    page.locator(f".st-key-train_{field}").get_by_role("combobox").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
 def test_a_run_from_start_to_use(page, browser, address):
     """An engineer's whole day on this page; each step is one that a broken page would lose a run at."""
     page.goto(f"{address}/training")
     settled(page)
     expect(page.get_by_text("48 records train, 6 select")).to_be_visible()
-    page.locator(".st-key-train_network").get_by_role("combobox").click()
-    page.get_by_role("option", name="imle_net_plus", exact=True).click()
+    choose(page, "network", "imle_net_plus")
     expect(page.get_by_label("Epochs", exact=True)).to_have_value("18")  # the recipe's
     for label, value in (("Epochs", "12"), ("Batch size", "16")):
         page.get_by_label(label, exact=True).fill(value)
@@ -103,3 +109,28 @@ def test_twenty_kills_of_the_dashboard_lose_nothing(browser, tmp_path, monkeypat
     while jobs.find(job.id).state.is_active:
         time.sleep(0.2)
     assert len(load_model(tmp_path / "jobs" / job.id).labels) == 5
+
+
+@pytest.mark.slow
+def test_the_same_page_with_a_cluster_behind_it(browser, tmp_path, monkeypatch):
+    """A run on Ray must be started, watched, stopped and resumed as one on this machine."""
+    with ray_head(cpus=2) as cluster:
+        monkeypatch.setenv("IMLE_RAY_ADDRESS", cluster)
+        with serving(state_dir=tmp_path) as address:
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.goto(f"{address}/training")
+            settled(page)
+            choose(page, "network", "mousavi")
+            choose(page, "runner", f"Ray cluster at {cluster}")
+            for label, value in (("Epochs", "60"), ("Batch size", "16")):
+                page.get_by_label(label, exact=True).fill(value)
+                page.keyboard.press("Tab")
+                settled(page)
+            press(page, "Start")
+            headline = page.get_by_text("mousavi-1 ·")
+            expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 60"))).to_be_visible(timeout=RUN_MS)
+            press(page, "Stop")
+            expect(headline).to_contain_text("stopped", timeout=RUN_MS)
+            press(page, "Resume")
+            expect(headline).to_contain_text("finished", timeout=RUN_MS)
+            page.close()
