@@ -147,17 +147,19 @@ def test_a_model_of_other_labels_is_not_offered_and_refused_where_it_is_named(da
 
 @pytest.mark.parametrize("name", shipped_models(SUPERCLASS))
 def test_every_shipped_model_explains_a_record_about_each_label(dashboard, name):
-    """A model whose attention differs by label has a choice of it; another has none, and each names itself."""
+    """A model has a choice of label where its heatmap differs by that: its attention, or without any an attribution."""
     app = dashboard(EXPLAIN, record="7", reveal="yes")
     app.session_state["model"] = name
     app.run()
     assert f"{name} on OpenVINO" in texts(app) and not sentences(app)
     whose = [menu for menu in app.main.selectbox if menu.key == "label"]
-    assert len(whose) == bool(load_model(name).attended_labels)
+    predictor = load_model(name)
+    assert len(whose) == bool(predictor.attended_labels or not predictor.has_attention)
+    heatmap = "combined attention to" if predictor.has_attention else "occlusion of waves for"
     for label in LABELS if whose else ():
         app.selectbox(key="label").set_value(label).run()
-        assert f"combined attention to {label}, share of the record" in app.get("plotly_chart")[0].proto.spec
-        assert f"attention shown is that for {label}" in texts(app)
+        assert f"{heatmap} {label}, share of the record" in app.get("plotly_chart")[0].proto.spec
+        assert (f"attention shown is that for {label}" in texts(app)) == predictor.has_attention
 
 
 def sheets(app: AppTest) -> list[str]:

@@ -176,6 +176,7 @@ def workers_of(command: subprocess.Popen) -> list[int]:
     return [number for number, line in named if line.exists() and b"ShardWorker" in line.read_bytes()]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_started_again_and_nothing_is_lost(signals_mv, tmp_path):
     """A machine that goes would take its shard with it, or the whole run. Run again, only what is missing is answered."""
     pytest.importorskip("ray", reason="Ray is not installed; pip install -e .[ray]")

@@ -25,7 +25,7 @@ from imle.training.averaging import AveragedWeights
 from imle.training.batches import augment, crop, epoch_batches, mix
 from imle.training.devices import step_of
 from imle.training.distillation import teacher_of
-from imle.training.loop import TrainingError, recipe_of_run, train
+from imle.training.loop import TrainingError, mean_of_ranked, recipe_of_run, train
 from imle.training.losses import label_weights, weighted_binary, weighted_categorical
 from imle.training.recipe import Recipe, read_settings, recipe_for, recipes
 
@@ -137,12 +137,18 @@ def test_an_interrupted_run_resumes_to_the_same_end(data, tmp_path):
 
 def test_the_card_tells_how_many_epochs_were_done(data, tmp_path, monkeypatch):
     """The model folder is copied without its run's file; the best epoch alone would call a finished run cut off."""
-    monkeypatch.setattr("imle.training.loop.macro_auc", lambda truth, probabilities: 0.5)  # no epoch is better
+    monkeypatch.setattr("imle.training.loop.mean_of_ranked", lambda areas: 0.5)  # no epoch is better
     card = train(data, NETWORK, SMALL, tmp_path, options=TINY)
     assert card.recipe == read_card(tmp_path).recipe
     assert (card.recipe["best_epoch"], card.recipe["epochs_done"]) == (1, 2)
     (tmp_path / "metrics.jsonl").unlink()
     assert training_of(card, tmp_path)["finished"] is True
+
+
+def test_an_epoch_is_chosen_by_the_labels_that_fold_9_can_rank():
+    """A small data set, whose fold 9 lacks a label, would otherwise keep its first epoch, whatever the others are."""
+    assert mean_of_ranked(np.array([0.9, np.nan, 0.7])) == pytest.approx(0.8)
+    assert mean_of_ranked(np.array([np.nan, np.nan])) == 0
 
 
 def test_an_epoch_whose_loss_was_no_number_begins_anew(data, tmp_path, monkeypatch):
