@@ -20,6 +20,7 @@ KEYS = tuple(
     f"train_{name}" for name in ("network", "task", "data", "start", "trackers", "runner", "workers", "more", *SETTINGS)
 )
 FROM_SCRATCH = ""
+TO_CLONE = "train_to_clone"
 MOST_SEED = 2**32 - 1
 
 
@@ -28,7 +29,9 @@ def choice(name: str):
 
 
 def fill_in() -> None:
-    """Give every field its default that has no value yet; before the form is drawn."""
+    """Give every field its default that has no value yet, or what a run to be cloned had; before the form is drawn."""
+    if (order := st.session_state.pop(TO_CLONE, None)) is not None:
+        _take_order(order)
     st.session_state.setdefault("train_network", state.DEFAULT_MODEL)
     st.session_state.setdefault("train_task", SUPERCLASS.name)
     st.session_state.setdefault("train_data", str(state.data_root()))
@@ -50,8 +53,12 @@ def take_recipe() -> None:
         st.session_state[f"train_{name}"] = getattr(recipe, name)
 
 
-def clone(order: Order) -> None:
-    """Put a run's order into the form; for a callback."""
+def clone_later(order: Order) -> None:
+    """In a callback, of a fragment too: have the form drawn next with a run's order in it."""
+    st.session_state[TO_CLONE] = order
+
+
+def _take_order(order: Order) -> None:
     recipe = order.recipe()
     rest = {name: value for name, value in order.settings.items() if name not in SETTINGS}
     options = {f"option.{name}": value for name, value in order.options.items()}
@@ -87,7 +94,7 @@ def order() -> Order:
         start=choice("start") or None,
         trackers=tuple(choice("trackers")),
         runner=choice("runner"),
-        workers=choice("workers"),
+        workers=1 if choice("runner") == LOCAL else choice("workers"),
     )
 
 

@@ -66,7 +66,7 @@ def watch(run: str, beside: list[str], locked: bool) -> None:
     _progress(job)
     _curves([run, *beside])
     _outcome(job)
-    with st.expander("Log", key="run_log"):
+    with st.expander("Log", expanded=job.state in (State.FAILED, State.KILLED), key="run_log"):
         st.code(jobs.log(run, 40) or "nothing was printed yet", language=None, height=220)
 
 
@@ -100,8 +100,7 @@ def _buttons(job: Job, locked: bool) -> None:
         st.button(
             "Clone",
             key="run_clone",
-            on_click=form.clone,
-            args=(job.order,),
+            on_click=partial(actions.act, form.clone_later, job.order),
             help="Puts its settings into the form on the left.",
         )
         if not job.state.is_active:

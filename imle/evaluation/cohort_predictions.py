@@ -8,11 +8,9 @@ the next one goes on.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ from imle.ecg import MODEL_FS_HZ
 from imle.errors import BadChoice, Refusal
 from imle.inference import BATCH, Predictor
 from imle.labels import LABELS
+from imle.locks import LOOKED_AT_S, take
 from imle.model_folder import model_digest, read_card, replacing, write_atomically
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import FILENAME_COLUMN
@@ -31,8 +30,6 @@ from imle.state_folder import state_folder
 
 RESULT, PARTIAL, PROGRESS, LOCK, LOG = "predictions.parquet", "partial.f32", "progress.json", "lock", "log"
 STEP = 8 * BATCH
-# Whoever only looks whether a run is on holds the lock for an instant.
-LOOK_S, LOOKS = 0.05, 20
 
 Tell = Callable[[str, int, int], None]
 
@@ -96,20 +93,9 @@ def held(folder: Path) -> Iterator[None]:
             f"{error.filename} cannot be written ({error.strerror.lower()}); set IMLE_STATE_DIR to a folder that can"
         ) from None
     with lock:
-        if not _handed_over(lock) and not take(lock):
+        if not _handed_over(lock) and not take(lock, LOOKED_AT_S):
             raise AlreadyRunning("these records are being predicted by another process; wait for it, or stop it")
         yield
-
-
-def take(lock) -> bool:
-    """Lock the open file, and say whether that went. It stays locked until every process that has it open is gone."""
-    for _ in range(LOOKS):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(LOOK_S)
-    return False
 
 
 def _handed_over(lock) -> bool:

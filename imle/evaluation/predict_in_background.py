@@ -6,7 +6,6 @@ process's standard input, so that it is held from before the start until the end
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imle.errors import BadChoice
-from imle.evaluation.cohort_predictions import LOCK, LOG, PROGRESS, take
+from imle.evaluation.cohort_predictions import LOCK, LOG, PROGRESS
+from imle.locks import LOOKED_AT_S, is_locked, take
 
 COMMAND = (sys.executable, "-c", "from imle.cli import main; main()", "predict-all")
 # The pages that people look at meanwhile come first.
@@ -42,7 +42,7 @@ def start(folder: Path, data_root: Path, model_folder: Path, engine: str) -> Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / LOCK).open("a+") as lock:
-            if not standing(folder).running and take(lock):
+            if not standing(folder).running and take(lock, LOOKED_AT_S):
                 _launch(lock, folder / LOG, data_root, model_folder, engine)
     except OSError as error:
         raise BadChoice(
@@ -56,7 +56,7 @@ def standing(folder: Path) -> Standing:
         progress = json.loads((folder / PROGRESS).read_text())
     except (OSError, ValueError):
         progress = {}
-    running = _is_locked(folder / LOCK)
+    running = is_locked(folder / LOCK)
     return Standing(running=running, ended=None if running else _last_line(folder / LOG), **progress)
 
 
@@ -68,17 +68,6 @@ def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -
         )
     # Nobody but root may ask for more of the processor than the starter itself has.
     os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        with path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _last_line(log: Path) -> str | None:

@@ -16,7 +16,6 @@ those of its end: fold9.json, fold10.json, predictions.parquet, README.md.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from imle.jobs.job import Beat, JobRefused, Order, State
+from imle.locks import is_locked, locked
 from imle.model_folder import METRICS_FILE, write_atomically
 from imle.state_folder import state_folder
 
@@ -93,39 +93,6 @@ def told(error: OSError) -> str:
     """One sentence on a file that could not be written."""
     where = error.filename or jobs_folder()
     return f"{where} cannot be written ({(error.strerror or str(error)).lower()}); free or choose a place with IMLE_STATE_DIR"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, waiting for it."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def take(file, patience_s: float = 0.0) -> bool:
-    """Lock the open file, and say whether that went. It stays locked until every process that has it open is gone."""
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process of this machine holds the lock file at `path`."""
-    try:
-        with path.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 class JobFolder:

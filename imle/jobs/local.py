@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, locked, take, writing
+from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, writing
 from imle.jobs.job import LOCAL, Beat
+from imle.locks import locked, take
 from imle.model_folder import write_atomically
 
 ROOT = Path(__file__).resolve().parents[2]

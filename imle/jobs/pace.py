@@ -20,10 +20,11 @@ import numpy as np
 
 from imle.ecg import MODEL_SAMPLES
 from imle.errors import Refusal
-from imle.jobs.folder import is_locked, take, writing
+from imle.jobs.folder import writing
 from imle.jobs.job import Order
 from imle.jobs.local import environment
 from imle.leads import LEADS
+from imle.locks import LOOKED_AT_S, is_locked, take
 from imle.model_folder import write_atomically
 from imle.state_folder import state_folder
 
@@ -109,7 +110,7 @@ def start_measuring(order: Order) -> None:
     with writing():
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("a+") as lock:
-            if not take(lock):
+            if not take(lock, LOOKED_AT_S):
                 return
             write_atomically(folder / "trouble", "")
             write_atomically(folder / "order.json", json.dumps(order.as_json()))

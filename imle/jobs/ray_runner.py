@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from imle.errors import BadChoice
-from imle.jobs.folder import LOCK, LOG, JobFolder, locked, take, writing
+from imle.jobs.folder import LOCK, LOG, JobFolder, writing
 from imle.jobs.job import RAY, Beat
 from imle.jobs.local import environment
 from imle.jobs.ray_cluster import ENDED, GONE, PENDING, Unanswered, cluster_at, named_address, why_unusable
+from imle.locks import locked, take
 from imle.model_folder import write_atomically
 from imle.state_folder import state_folder
 
