@@ -195,13 +195,20 @@ def test_evaluate_writes_figures_with_intervals(tmp_path):
     assert {"value", "low", "high", "definition"} <= set(report["metrics"]["macro_auc"])
 
 
+def hear_ctrl_c() -> None:
+    """As a shell in the foreground starts a process; one that was started in the background, or after Ray, hears none."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
 def test_ctrl_c_keeps_the_best_epoch(tmp_path):
     """An evening's training must survive the impatience of its owner."""
     out = tmp_path / "run"
     words = ["train", "--data-dir", DEMO_COHORT, "--model", "mousavi", "--epochs", "500", "--out", out]
     with subprocess.Popen(
-        [*IMLE, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+        [*IMLE, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509
+    ) as process:  # fmt: skip
         assert process.stdout.readline().startswith("epoch 1: loss ")
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
