@@ -14,7 +14,6 @@ from imle.errors import BadChoice
 from imle.model_folder import CARD_FILE, KERAS_FILE, OPENVINO_FILE, NotAModel, load_keras, read_card, replacing
 
 WEIGHTS_FILE = "model.weights.h5"
-READMES = ("README.md",)
 
 
 def halve(folder, out) -> None:
@@ -32,7 +31,7 @@ def halve(folder, out) -> None:
     if folder.resolve() == out.resolve():
         raise BadChoice(f"{out} is the model itself; give another folder, so that its full weights are kept")
     out.mkdir(parents=True, exist_ok=True)
-    for name in (CARD_FILE, *READMES):
+    for name in (CARD_FILE, "README.md"):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
     (out / OPENVINO_FILE).unlink(missing_ok=True)

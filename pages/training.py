@@ -12,21 +12,22 @@ from imle import jobs
 
 state.restore(training_form.KEYS)
 why_locked = roles.why_not_trainer()
+locked = why_locked is not None
 listed = jobs.jobs()
 with st.container(horizontal=True, vertical_alignment="center", key="training_title"):
     st.title("Training", anchor=False, width="content")
-    queue_controls(listed, locked=why_locked is not None)
+    queue_controls(listed, locked)
 if why_locked:
     refuse(why_locked)
 if refused := training_actions.refusal():
     refuse(refused)
 left, right = st.columns([4, 8], gap="large")
 with left:
-    new_run(locked=why_locked is not None)
+    new_run(locked)
 with right:
     if listed:
         run, beside = watched(listed)
-        watch(run, beside, locked=why_locked is not None)
+        watch(run, beside, locked)
     else:
         st.subheader("No run yet", anchor=False)
         note(

@@ -82,15 +82,9 @@ def check_room(needed: Estimate | None, memory_too: bool) -> None:
     """
     with writing():
         jobs_folder().mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(jobs_folder()).free / 1e6
     if not os.access(jobs_folder(), os.W_OK):
         raise JobRefused(f"{jobs_folder()} cannot be written; set IMLE_STATE_DIR to a folder that can")
-    disk = needed.disk_mb if needed else LEAST_DISK_MB
-    if free < disk:
-        raise JobRefused(
-            f"the run needs {disk:,.0f} MB on the disk of {jobs_folder()}, where {free:,.0f} MB are free; "
-            "free some, or set IMLE_STATE_DIR to another disk"
-        )
+    _check_disk(needed.disk_mb if needed else LEAST_DISK_MB, "free some, or set IMLE_STATE_DIR to another disk")
     memory, available = needed.memory_mb if needed else LEAST_MEMORY_MB, available_mb()
     if memory_too and available is not None and available < memory:
         raise JobRefused(
@@ -101,11 +95,14 @@ def check_room(needed: Estimate | None, memory_too: bool) -> None:
 
 def check_disk_for(parameters: int) -> None:
     """JobRefused where a network of so many weights has no room on the disk of the jobs."""
-    free = shutil.disk_usage(jobs_folder()).free / 1e6
-    if free < disk_mb(parameters):
+    _check_disk(disk_mb(parameters), "free some and resume")
+
+
+def _check_disk(needed_mb: float, remedy: str) -> None:
+    free_mb = shutil.disk_usage(jobs_folder()).free / 1e6
+    if free_mb < needed_mb:
         raise JobRefused(
-            f"the run needs {disk_mb(parameters):,.0f} MB on the disk of {jobs_folder()}, where {free:,.0f} MB are free; "
-            "free some and resume"
+            f"the run needs {needed_mb:,.0f} MB on the disk of {jobs_folder()}, where {free_mb:,.0f} MB are free; {remedy}"
         )
 
 

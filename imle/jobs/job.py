@@ -72,8 +72,9 @@ class Order:
 class Beat:
     """What the process of a job says of itself, about once a second.
 
-    what: "waiting", "reading", "training" or "evaluating". epoch: begun epochs; step of steps within it; loss: its mean
-    this epoch. seconds_left: of the whole run, None where not known yet. memory_mb: resident. time: Unix time of the beat.
+    what: "starting" (said by the starter), "waiting", "reading", "training" or "evaluating". epoch: begun epochs; step of steps
+    within it; loss: its mean this epoch.
+    seconds_left: of the whole run, None where not known yet. memory_mb: resident. time: Unix time of the beat.
     """
 
     what: str
@@ -88,6 +89,11 @@ class Beat:
     records_per_s: float | None = None
     seconds_left: float | None = None
     memory_mb: float | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the job had its turn."""
+        return self.what not in ("starting", "waiting")
 
     @property
     def share(self) -> float:

@@ -121,4 +121,4 @@ def _is_first(folder: JobFolder) -> bool:
 
 def _waits(folder: JobFolder) -> bool:
     beat = folder.beat()
-    return folder.order.runner == LOCAL and (beat is None or beat.what in ("starting", "waiting")) and folder.is_held()
+    return folder.order.runner == LOCAL and not (beat and beat.has_begun) and folder.is_held()

@@ -21,7 +21,6 @@ from imle.jobs.ray_runner import RayRunner
 from imle.serving import served
 
 FULL_BYTES = 1_000_000
-NOT_BEGUN = ("starting", "waiting")
 
 
 class Runner(Protocol):
@@ -188,7 +187,7 @@ def _state(folder: JobFolder, beat: Beat | None, ended: dict | None) -> tuple[St
     if ended is not None:
         return State(ended["state"]), ended["reason"], ended["time"]
     wanted = folder.ticket() is not None
-    begun = beat is not None and beat.what not in NOT_BEGUN
+    begun = beat is not None and beat.has_begun
     if runner_named(folder.order.runner).is_alive(folder):
         if not wanted:
             return State.STOPPING, "", None

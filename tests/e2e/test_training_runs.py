@@ -35,6 +35,13 @@ def choose(page, field: str, option: str) -> None:
     settled(page)
 
 
+def fill(page, values: dict[str, str]) -> None:
+    for label, value in values.items():
+        page.get_by_label(label, exact=True).fill(value)
+        page.keyboard.press("Tab")
+        settled(page)
+
+
 def test_a_run_from_start_to_use(page, browser, address):
     """An engineer's whole day on this page; each step is one that a broken page would lose a run at."""
     page.goto(f"{address}/training")
@@ -42,10 +49,7 @@ def test_a_run_from_start_to_use(page, browser, address):
     expect(page.get_by_text("48 records train, 6 select")).to_be_visible()
     choose(page, "network", "imle_net_plus")
     expect(page.get_by_label("Epochs", exact=True)).to_have_value("18")  # the recipe's
-    for label, value in (("Epochs", "12"), ("Batch size", "16")):
-        page.get_by_label(label, exact=True).fill(value)
-        page.keyboard.press("Tab")
-        settled(page)
+    fill(page, {"Epochs": "12", "Batch size": "16"})
     press(page, "Start")
     headline = page.get_by_text("imle_net_plus-1 ·")
     expect(headline).to_contain_text("training", timeout=RUN_MS)
@@ -122,10 +126,7 @@ def test_the_same_page_with_a_cluster_behind_it(browser, tmp_path, monkeypatch):
             settled(page)
             choose(page, "network", "mousavi")
             choose(page, "runner", f"Ray cluster at {cluster}")
-            for label, value in (("Epochs", "60"), ("Batch size", "16")):
-                page.get_by_label(label, exact=True).fill(value)
-                page.keyboard.press("Tab")
-                settled(page)
+            fill(page, {"Epochs": "60", "Batch size": "16"})
             press(page, "Start")
             headline = page.get_by_text("mousavi-1 ·")
             expect(page.get_by_text(re.compile(r"epoch ([2-9]|\d\d) of 60"))).to_be_visible(timeout=RUN_MS)
