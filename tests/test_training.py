@@ -362,7 +362,7 @@ def test_a_run_of_before_a_setting_existed_resumes(data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(data, NETWORK, SMALL, tmp_path, options=TINY, on_epoch=stop_after_first)
     settings = json.loads((tmp_path / "recipe.json").read_text())
-    for name in (*EVERYTHING, "task", "start"):
+    for name in (*EVERYTHING, "guideline_share", "task", "start"):
         del settings[name]
     (tmp_path / "recipe.json").write_text(json.dumps(settings))
     train(data, NETWORK, recipe_of_run(tmp_path), tmp_path, options=TINY, resume=True)

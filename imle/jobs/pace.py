@@ -126,6 +126,7 @@ def measure(order: Order) -> Pace:
     from imle.scale import Scale
     from imle.tasks import task
     from imle.training.distillation import teacher_of
+    from imle.training.guiding import with_leads
     from imle.training.loop import compiled_trainer
     from imle.training.losses import loss_for
     from imle.training.recipe import dtype_policy
@@ -135,10 +136,10 @@ def measure(order: Order) -> Pace:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((recipe.batch_size, len(LEADS), MODEL_SAMPLES), np.float32)
     y = np.eye(len(chosen.labels), dtype=np.float32)[rng.integers(0, len(chosen.labels), recipe.batch_size)]
-    options = {"classes": len(chosen.labels), **order.options}
-    model, trainer = compiled_trainer(
-        order.network, options, recipe, dtype_policy(recipe.precision), loss_for(chosen, y, recipe.class_weighting)
-    )
+    options, loss = {"classes": len(chosen.labels), **order.options}, loss_for(chosen, y, recipe.class_weighting)
+    if recipe.guideline_share:
+        y = with_leads(y, np.ones((*y.shape, len(LEADS)), np.float32))
+    model, trainer = compiled_trainer(order.network, options, recipe, dtype_policy(recipe.precision), loss)
     teacher = (
         teacher_of(recipe.teacher, recipe.teacher_share, Scale(0.0, 1.0), chosen.labels) if recipe.teacher else None
     )

@@ -25,10 +25,15 @@ class Teacher:
         self.predictor, self.share, self.scale = predictor, share, scale
 
     def teach(self, batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The batches (signals (n, 12, 1000) standardised, labels (n, labels)), their labels blended with its answers."""
+        """The batches (signals (n, 12, 1000) standardised, labels (n, labels)), their labels blended with its answers.
+
+        What a target holds after the labels stays as it is.
+        """
         for signals, targets in batches:
             answers = self.predictor.predict(self.scale.to_mv(signals))
-            yield signals, ((1 - self.share) * targets + self.share * answers).astype(np.float32)
+            labels, more = np.split(targets, [answers.shape[1]], axis=1)
+            taught = (1 - self.share) * labels + self.share * answers
+            yield signals, np.concatenate([taught, more], axis=1).astype(np.float32)
 
 
 def teacher_of(name_or_path: str, share: float, scale: Scale, labels: tuple[str, ...]) -> Teacher:

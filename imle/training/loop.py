@@ -16,6 +16,7 @@ import numpy as np
 from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc
+from imle.explain.guidelines import read_guidelines
 from imle.model_folder import Card, read_card, replacing, save_model, write_atomically, write_card
 from imle.models.precision import under_policy
 from imle.ptbxl import PtbXl
@@ -27,6 +28,7 @@ from imle.training.batches import epoch_batches
 from imle.training.devices import scope_of, step_of, strategy_over
 from imle.training.distillation import teacher_of
 from imle.training.fine_tuning import source_card, take_over
+from imle.training.guiding import guided_loss, guided_output, guideline_leads, with_leads
 from imle.training.losses import loss_for
 from imle.training.recipe import Recipe, dtype_policy
 from imle.training.sharing import Helpers, shared_step
@@ -145,6 +147,10 @@ class _Run:
         signals_mv = data.signals(train_ids)
         self.scale = read_card(start).scale if start else Scale.of(signals_mv)
         self.signals, self.targets = self.scale.standardise(signals_mv), data.labels_of(train_ids)
+        self.taught_targets = self.targets
+        if recipe.guideline_share:
+            leads = guideline_leads(data, train_ids, self.task.labels, read_guidelines())
+            self.taught_targets = with_leads(self.targets, leads)
         self.select_signals = self.scale.standardise(data.signals(select_ids))
         self.select_targets = data.labels_of(select_ids)
         self.steps = max(1, len(self.signals) // recipe.batch_size)
@@ -214,7 +220,7 @@ class _Run:
 
     def _train_epoch(self, epoch: int, on_step: Callable[[Progress], None]) -> dict:
         total, started = 0.0, time.monotonic()
-        batches = epoch_batches(self.signals, self.targets, self.recipe, epoch)
+        batches = epoch_batches(self.signals, self.taught_targets, self.recipe, epoch)
         if self.teacher:
             batches = self.teacher.teach(batches)
         for step, (signals, targets) in enumerate(batches):
@@ -234,7 +240,8 @@ class _Run:
     def close_epoch(self, epoch: int, row: dict, tell: Callable[[dict], None]) -> dict:
         """Score fold 9, keep the model where it is the best so far, tell the row, write the checkpoint; returns the row."""
         with self.averaged.in_place() if self.averaged else nullcontext():
-            logits = self.trainer.predict(self.select_signals, batch_size=64, verbose=0)
+            outputs = self.trainer.predict(self.select_signals, batch_size=64, verbose=0)
+            logits = outputs[:, : len(self.task.labels)]
             probabilities = self.task.answers(logits.astype(np.float64))
             by_label = class_auc(self.select_targets, probabilities)
             auc = mean_of_ranked(by_label)
@@ -310,14 +317,19 @@ def compiled_trainer(
 ) -> tuple[keras.Model, keras.Model]:
     """The network under Keras's dtype `policy`, and the same from signal to logits with the recipe's optimiser and `loss`.
 
-    Without `loss` it is binary cross-entropy, which the superclasses take.
+    Without `loss` it is binary cross-entropy, which the superclasses take. Where guidelines guide the attention, it gives
+    what `guided_output` does.
     """
     model = under_policy(policy, lambda: models.build(network, **options))
-    trainer = keras.Model(model.input, model.output["logits"])
+    output, loss = model.output["logits"], loss or keras.losses.BinaryCrossentropy(from_logits=True)
+    if recipe.guideline_share:
+        loss = guided_loss(loss, output.shape[-1], recipe.guideline_share)
+        output = under_policy(policy, lambda: guided_output(model))
+    trainer = keras.Model(model.input, output)
     optimiser = keras.optimizers.AdamW(
         recipe.learning_rate, weight_decay=recipe.weight_decay, global_clipnorm=recipe.clip_norm
     )
-    trainer.compile(optimiser, loss or keras.losses.BinaryCrossentropy(from_logits=True))
+    trainer.compile(optimiser, loss)
     optimiser.build(trainer.trainable_variables)
     return model, trainer
 

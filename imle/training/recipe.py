@@ -28,7 +28,8 @@ class Recipe:
     and its labels are mixed with another's, by shares from Beta(`mixup`, `mixup`) (Zhang et al. 2018,
     doi:10.48550/arXiv.1710.09412); each lead is zero with probability `lead_dropout`; up to the share `max_crop` of a
     record is cut away and the rest stretched to ten seconds; the labels are by the share `teacher_share` what the model
-    `teacher` (a shipped one's name, or a folder) answers to the same batch.
+    `teacher` (a shipped one's name, or a folder) answers to the same batch; the loss has, `guideline_share` times, minus the
+    logarithm of the share of a label's attention that lies on the leads which assets/guidelines.toml names for the record.
     """
 
     epochs: int = 9
@@ -49,13 +50,22 @@ class Recipe:
     max_crop: float = 0.0
     teacher: str = ""
     teacher_share: float = 0.7
+    guideline_share: float = 0.0
 
     def __post_init__(self):
         _require_kinds(self)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise BadChoice(f"{name} is {getattr(self, name)}; at least 1 is needed")
-        for name in ("class_weighting", "mixup", "gain_sd", "noise_sd", "max_shift_s", "weight_decay"):
+        for name in (
+            "class_weighting",
+            "mixup",
+            "gain_sd",
+            "noise_sd",
+            "max_shift_s",
+            "weight_decay",
+            "guideline_share",
+        ):
             if getattr(self, name) < 0:
                 raise BadChoice(f"{name} is {getattr(self, name)}; 0 (off) or more is needed")
         if not 0 <= self.teacher_share <= 1:
