@@ -288,15 +288,17 @@ def test_the_average_records_attention_is_hidden_over_each_records_own_waves(tmp
     pd.testing.assert_series_equal(table["attention", "deletion_over_average"], gain, check_names=False)
 
 
-def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
+def test_the_command_leaves_no_hole_in_its_table(tmp_path):
     """A measure that fails for one method, or is forgotten, would be missed only by who reads the published table."""
     methods = ["saliency", "integrated_gradients", "attention"]
-    monkeypatch.setattr(trust_table, "methods_of", lambda predictor: methods)
     small = {"filters": (4, 8), "strides": (2, 2), "blocks": (1, 1), "attention_units": 4}
     saved(tmp_path / "model", models.build("imle_net_plus", classes=3, **small), INFARCTIONS, "mi")
     words = ["trust", "--data-dir", DEMO_COHORT, "--model", tmp_path / "model", "--engine", "keras", "--records", 1]
+    words += [word for method in methods for word in ("--method", method)]
     refused = CliRunner().invoke(app, [str(word) for word in [*words, "--out", tmp_path / "trust.xlsx"]])
     assert refused.exit_code == 2 and "neither a .json nor a .csv" in refused.stderr
+    refused = CliRunner().invoke(app, [*map(str, words), "--method", "gaze", "--out", str(tmp_path / "trust.json")])
+    assert refused.exit_code == 2 and "there is no method 'gaze'; choose one of" in refused.stderr
     done = CliRunner().invoke(app, [str(word) for word in [*words, "--out", tmp_path / "trust.json"]])
     assert done.exit_code == 0, done.stderr
     rows = pd.DataFrame(json.loads((tmp_path / "trust.json").read_text())["rows"])
@@ -314,14 +316,14 @@ class Killed(Exception):
     """What a test ends a run with."""
 
 
-def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path, monkeypatch):
+def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path):
     """The largest model takes hours; begun anew after every stop it would never end, and a seam must not show."""
-    monkeypatch.setattr(trust_table, "methods_of", lambda predictor: ["occlusion_waves", "attention"])
+    methods = ["saliency", "attention"]
     small = {"filters": (4,), "strides": (4,), "blocks": (1,), "attention_units": 4}
     keras.utils.set_random_seed(0)
     predictor = saved(tmp_path / "model", models.build("imle_net_plus", **small))
     data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising", "simulating")
-    whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 5)
+    whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 5, methods=methods)
     for number, stage in enumerate(stages):
         told = []
 
@@ -331,12 +333,12 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path, monkey
                 raise Killed
 
         with pytest.raises(Killed):
-            trust_table.trust(predictor, data, out, 5, tell=stop)
+            trust_table.trust(predictor, data, out, 5, methods=methods, tell=stop)
         assert (tmp_path / "out.json.steps").is_dir() and not out.exists()
         passed_over = [what for what in told if what in stages[: max(0, number - 1)]]
         assert len(passed_over) <= len(LABELS)  # what was done is not done again
         (tmp_path / "out.json.steps" / ".1.half.parquet").write_bytes(b"PAR1")  # as a kill leaves it
-    rows = trust_table.trust(predictor, data, out, 5)
+    rows = trust_table.trust(predictor, data, out, 5, methods=methods)
     pd.testing.assert_frame_equal(rows, whole)
     assert out.read_text() == (tmp_path / "whole.json").read_text()
     assert not (tmp_path / "out.json.steps").exists()

@@ -6,7 +6,7 @@ A run that is stopped leaves its steps in a folder beside its file, from which t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -18,7 +18,7 @@ import pandas as pd
 from imle.errors import BadChoice
 from imle.evaluation.bootstrap import SAMPLES, bootstrap
 from imle.explain.agreement import lead_segment_shares, relevance, spread_over
-from imle.explain.attribution import attribute, incompleteness, methods_of
+from imle.explain.attribution import attribute, incompleteness, method_called, methods_of
 from imle.explain.cohort_agreement import writable
 from imle.explain.faithfulness import deletion_auc, insertion_auc, random_auc
 from imle.explain.planted import planted_labels, planted_mass
@@ -72,36 +72,43 @@ def trust(
     out: Path,
     records: int = 100,
     seed: int = 0,
+    methods: Sequence[str] | None = None,
     tell: Tell = lambda what, done, total: None,
 ) -> pd.DataFrame:
-    """Measure the methods that explain the model, and write the rows of `summarise` into `out`, .json or .csv.
+    """Measure `methods`, or all that explain the model, and write the rows of `summarise` into `out`, .json or .csv.
 
     There are `records` of FOLDS, of each label as many, drawn by `seed`; the randomised models see a fifth of them, and a
-    tenth of that number is simulated of each finding. BadChoice where no record has any of the labels, `out` cannot be
-    written or its folder of steps is of another run.
+    tenth of that number is simulated of each finding. BadChoice where no record has any of the labels, a method does not
+    explain the model, `out` cannot be written or its folder of steps is of another run.
     """
     check_suffix(out)
+    methods = methods_to_explain(predictor, methods)
     drawn = draw_records(data, predictor.labels, records, seed)
     about = {
         "model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records,
         "weights": model_digest(predictor.folder),
     }  # fmt: skip
-    steps = Steps(out, {**about, "seed": seed, "methods": methods_of(predictor)})
-    rows = summarise(measure(predictor, data, drawn, records, steps, tell))
+    steps = Steps(out, {**about, "seed": seed, "methods": methods})
+    rows = summarise(measure(predictor, data, drawn, records, methods, steps, tell))
     write_trust(out, rows, about)
     steps.discard()
     return rows
 
 
 def measure(
-    predictor: Predictor, data: PtbXl, drawn: dict[str, np.ndarray], records: int, steps: Steps, tell: Tell
+    predictor: Predictor,
+    data: PtbXl,
+    drawn: dict[str, np.ndarray],
+    records: int,
+    methods: Sequence[str],
+    steps: Steps,
+    tell: Tell,
 ) -> pd.DataFrame:
     """A row a case, method and measure of DEFINITIONS: case, group, method, measure, value; NaN where undefined.
 
     A case is a record with one of its labels, or a simulated ECG; its group is the label, or the finding. What `steps`
     holds is not measured again.
     """
-    methods = methods_of(predictor)
     explained = _explain_all(predictor, data, drawn, methods, steps, tell)
     few = {label: ids[: -(-records // (SANITY_SHARE * len(drawn)))] for label, ids in drawn.items()}
     values = [
@@ -110,6 +117,16 @@ def measure(
         *_measure_planted(predictor, -(-records // PLANTED_SHARE), methods, steps, tell),
     ]
     return pd.concat(values, ignore_index=True)
+
+
+def methods_to_explain(predictor: Predictor, names: Sequence[str] | None) -> list[str]:
+    """`names`, or where there are none all that explain the model. BadChoice for one that does not."""
+    known = methods_of(predictor)
+    for name in names or ():
+        method_called(name)
+        if name not in known:
+            raise BadChoice(f"{predictor.name} has no attention; choose of {', '.join(known)}")
+    return list(names or known)
 
 
 def draw_records(data: PtbXl, labels: tuple[str, ...], records: int, seed: int) -> dict[str, np.ndarray]:
