@@ -10,8 +10,9 @@ PORT ?= 8501
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py --server.port $(PORT)
 
+# In three processes even on two cores: a test often waits for a server, a browser or a run of its own.
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -54,9 +54,9 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def long_root(tmp_path_factory, tiny_ptbxl):
-    """Six steps and a part of one."""
+    """Four steps and a part of one."""
     root = tmp_path_factory.mktemp("long_ptbxl")
-    write_long_ptbxl(root, tiny_ptbxl, 6 * STEP + 7)
+    write_long_ptbxl(root, tiny_ptbxl, 4 * STEP + 7)
     return root
 
 

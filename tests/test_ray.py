@@ -27,7 +27,7 @@ from imle.jobs.ray_cluster import ADDRESS
 from imle.jobs.ray_runner import OWN_SUBMISSION, SUBMISSION, RayRunner, held_alone, latest_start
 from imle.shards.files import export_shards, shards_in
 
-EPOCHS, MANY = 15, 60
+EPOCHS, MANY = 15, 30
 SMALL = {"filters": [16], "lstm_units": 8, "dense_units": 16}
 SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "precision": "float32"}
 PATIENCE_S = 120
@@ -91,8 +91,8 @@ def assert_whole(job: jobs.Job, root) -> None:
     assert ((answers > 0) & (answers < 1)).all()
 
 
-def test_a_run_is_stopped_resumed_killed_and_ends_whole(cluster, demo):
-    """The states that a job on this machine has are those on a cluster, and neither a stop nor a kill -9 loses a run.
+def test_a_run_is_killed_resumed_and_ends_whole(cluster, demo):
+    """The states that a job on this machine has are those on a cluster, and a kill -9 loses no run.
 
     A second job meanwhile waits for the cluster's two CPUs, and is stopped before it ever began.
     """
@@ -104,9 +104,6 @@ def test_a_run_is_stopped_resumed_killed_and_ends_whole(cluster, demo):
     jobs.stop(second.id)
     assert jobs.find(second.id).state is State.STOPPED
 
-    jobs.stop(job.id)
-    assert wait_for(job.id, State.STOPPED).reason.startswith("stopped")
-    jobs.resume(job.id)
     kill(wait_until(job.id, trains))
     killed = wait_for(job.id, State.KILLED, patience_s=10)
     assert "ended from outside" in killed.reason
@@ -144,7 +141,7 @@ def processes_of(name: bytes) -> list[int]:
     return found
 
 
-def test_two_looks_at_once_start_a_job_once(cluster, demo):
+def test_two_looks_at_once_start_a_job_once_and_it_can_be_stopped(cluster, demo):
     """Two pages find the same queued job without a process, and both would start it."""
     folder = new_folder(order(demo), "")
     folder.join_queue()
@@ -154,7 +151,9 @@ def test_two_looks_at_once_start_a_job_once(cluster, demo):
 
     ours = [one for one in JobSubmissionClient(cluster).list_jobs() if str(folder.path) in one.entrypoint]
     assert [one.submission_id for one in ours] == [latest_start(folder).submission]
+    wait_until(folder.id, trains)
     jobs.stop(folder.id)
+    assert wait_for(folder.id, State.STOPPED).reason.startswith("stopped")
 
 
 def test_a_process_that_cannot_begin_says_why(cluster, demo, monkeypatch):

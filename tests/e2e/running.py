@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +39,40 @@ PAPER = """sheet => {
         drawn: Object.fromEntries(drawn.map(trace => [trace.__data__[0].trace.name, box(trace.querySelector('.js-line'))])),
     };
 }"""
+
+# Every piece of visible text whose contrast with what lies behind it is under 4.5:1, with its colours.
+LOW_CONTRAST = """() => {
+    const numbers = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
+    const light = ([r, g, b]) => {
+        const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+    };
+    const behind = element => {
+        for (let e = element; e; e = e.parentElement) {
+            const c = numbers(getComputedStyle(e).backgroundColor);
+            if (c.length === 3 || c[3] > 0.9) return c.slice(0, 3);
+        }
+        return [255, 255, 255];
+    };
+    const low = [];
+    const walker = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        const box = element.getBoundingClientRect();
+        const style = getComputedStyle(element);
+        const off = element.closest('svg, style, script, .st-key-shortcuts, :disabled, [disabled], [aria-disabled="true"]');
+        if (off || !walker.currentNode.textContent.trim() || box.width < 2 || style.visibility !== 'visible') continue;
+        const [text, back] = [numbers(style.color).slice(0, 3), behind(element)];
+        const [a, b] = [light(text), light(back)].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5)
+            low.push(`${walker.currentNode.textContent.trim().slice(0, 40)}: ${text} on ${back}`);
+    }
+    return low;
+}"""
+
+# Whether the page, or its main part, can be scrolled sideways.
+SCROLLS_SIDEWAYS = """() => [document.documentElement, document.querySelector('.stMain')]
+    .some(element => element.scrollWidth > element.clientWidth)"""
 
 # Streamlit looks for its server below the page's own path first, and goes on when it is not there.
 LOOKS_FOR_SERVER = ("/_stcore/health", "/_stcore/host-config")
@@ -110,6 +145,17 @@ def serving_assets(assets: Path):
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def seen_at_each_size(page: Page) -> Iterator[int]:
+    """Sets the window to each of SIZES and, where nothing scrolls sideways and all text can be read, yields its height."""
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        assert not page.evaluate(SCROLLS_SIDEWAYS), f"{width}x{height} scrolls sideways"
+        pale = page.evaluate(LOW_CONTRAST)
+        assert not pale, f"{width}x{height}: {pale}"
+        yield height
 
 
 def settled(page: Page) -> None:

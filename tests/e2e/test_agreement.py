@@ -4,9 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from running import serving_assets, settled
-from test_compare import WIDE
-from test_reading import LOW_CONTRAST
+from running import seen_at_each_size, serving_assets, settled
 
 from imle import PtbXl, load_model
 from imle.assets import DEMO_COHORT
@@ -29,16 +27,12 @@ def address(tmp_path_factory):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080)])
-def test_nothing_scrolls_sideways_and_all_text_can_be_read(browser, address, width, height, scheme):
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+def test_nothing_scrolls_sideways_and_all_text_can_be_read(page, address, scheme):
+    page.emulate_media(color_scheme=scheme)
     page.goto(f"{address}/guidelines")
-    settled(page)
-    assert not page.evaluate(WIDE)
-    assert page.evaluate(LOW_CONTRAST) == []
-    maps = page.locator(".js-plotly-plot").first.bounding_box()
-    assert maps["y"] + maps["height"] <= height  # the verdict and the maps are seen first, and whole
-    page.close()
+    for height in seen_at_each_size(page):
+        maps = page.locator(".js-plotly-plot").first.bounding_box()
+        assert maps["y"] + maps["height"] <= height  # the verdict and the maps are seen first, and whole
 
 
 def test_a_point_opens_its_record_with_its_model(page, address):

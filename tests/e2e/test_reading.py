@@ -15,36 +15,6 @@ DRAWN = """sheet => {
     return { legend: bar ? bar.title.text : '', axis: [...plot._fullLayout.xaxis.range] };
 }"""
 
-# Every piece of visible text whose contrast with what lies behind it is under 4.5:1, with its colours.
-LOW_CONTRAST = """() => {
-    const numbers = colour => (colour.match(/[\\d.]+/g) || []).map(Number);
-    const light = ([r, g, b]) => {
-        const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-        return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
-    };
-    const behind = element => {
-        for (let e = element; e; e = e.parentElement) {
-            const c = numbers(getComputedStyle(e).backgroundColor);
-            if (c.length === 3 || c[3] > 0.9) return c.slice(0, 3);
-        }
-        return [255, 255, 255];
-    };
-    const low = [];
-    const walker = document.createTreeWalker(document.querySelector('.stApp'), NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-        const element = walker.currentNode.parentElement;
-        const box = element.getBoundingClientRect();
-        const style = getComputedStyle(element);
-        const off = element.closest('svg, style, script, .st-key-shortcuts, :disabled, [disabled], [aria-disabled="true"]');
-        if (off || !walker.currentNode.textContent.trim() || box.width < 2 || style.visibility !== 'visible') continue;
-        const [text, back] = [numbers(style.color).slice(0, 3), behind(element)];
-        const [a, b] = [light(text), light(back)].sort((x, y) => y - x);
-        if ((a + 0.05) / (b + 0.05) < 4.5)
-            low.push(`${walker.currentNode.textContent.trim().slice(0, 40)}: ${text} on ${back}`);
-    }
-    return low;
-}"""
-
 
 def drawn_on(page) -> dict:
     return page.locator(SHEET).evaluate(DRAWN)
@@ -143,17 +113,7 @@ def test_copy_link_puts_the_address_on_the_clipboard(browser, address):
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/explain?record=2&reveal=yes", "/upload"])
-def test_all_text_stands_out_from_what_lies_behind_it(browser, address, path, scheme):
-    page = browser.new_page(viewport={"width": 1280, "height": 720}, color_scheme=scheme)
-    page.goto(address + path)
-    settled(page)
-    assert page.evaluate(LOW_CONTRAST) == []
-    page.close()
-
-
-@pytest.mark.parametrize("layout", ["3x4+II", "3x4", "6x2", "12x1", "median"])
+@pytest.mark.parametrize("layout", ["3x4+II", "12x1", "median"])
 def test_every_picture_has_its_sentence(page, address, layout):
     """Who cannot see the picture still learns what it shows."""
     page.goto(f"{address}/explain?record=2&reveal=yes&layout={layout.replace('+', '%2B')}")

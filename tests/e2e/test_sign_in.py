@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from running import ROOT, errors_of, serving, settled
-from test_reading import LOW_CONTRAST
+from running import LOW_CONTRAST, ROOT, errors_of, serving, settled
 
 from imle.model_folder import write_atomically
 
