@@ -1,5 +1,6 @@
 """What many tests need: the real PTB-XL where there is one, and a small data set in its layout where there is none."""
 
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -7,8 +8,18 @@ from pathlib import Path
 import pytest
 from faulty_server import Server, made_up_tree
 from made_up import write_tiny_ptbxl
+from streamlit.components.v2 import manifest_scanner
 
 from imle.ptbxl.catalogue import DATABASE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_looked_for_once():
+    """Each new AppTest would look through all installed packages for Streamlit components, half a second every time."""
+    scan = manifest_scanner.scan_component_manifests
+    manifest_scanner.scan_component_manifests = functools.cache(scan)
+    yield
+    manifest_scanner.scan_component_manifests = scan
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,7 @@ def assert_whole(job: jobs.Job, root) -> None:
     assert ((answers > 0) & (answers < 1)).all()
 
 
+@pytest.mark.slow
 def test_a_run_is_killed_resumed_and_ends_whole(cluster, demo):
     """The states that a job on this machine has are those on a cluster, and a kill -9 loses no run.
 

@@ -144,9 +144,8 @@ def test_the_other_pages_do_not_mind(dashboard, page):
     assert not app.exception and not app.warning
 
 
-@pytest.mark.parametrize(
-    "network", [name if name == "mousavi" else pytest.param(name, marks=pytest.mark.slow) for name in SMALL]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("network", SMALL)
 def test_every_method_but_attention_explains_every_such_network(network, tmp_path):
     """A method that fails for one network would be found by the clinician who chooses it."""
     predictor = load_model(saved(tmp_path / network, network, **SMALL[network]))
