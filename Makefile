@@ -1,18 +1,23 @@
-# `make run` and `make test` set up all they need, each with no other command before it.
+# `make run`, `make test` and `make test-browser` set up all they need, each with no other command before it.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test lint bench screenshots clean
+.PHONY: run test test-browser lint bench screenshots clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run dashboard/app.py --server.port $(PORT)
 
 # In three processes even on two cores: a test often waits for a server, a browser or a run of its own.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist loadfile
+	$(PYTEST) -m "not slow and not e2e"
+
+test-browser: $(VENV)/.test
+	$(PYTEST) -m "e2e and not slow" --no-loadscope-reorder
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
