@@ -23,9 +23,11 @@ def top_line(results: tuple[Result, ...]) -> tuple[list[str], int]:
         st.title("Compare", anchor=False, width="content")
         chosen = st.pills(
             "Models", offered, selection_mode="multi", default=offered, key="models", bind="query-params",
-            label_visibility="collapsed", width="content",
+            label_visibility="collapsed", width="stretch",
         )  # fmt: skip
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right", width="stretch"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="right", width="stretch", key="compare_fold"
+        ):
             st.markdown(":gray[Fold]", width="content", help=FOLD_HELP)
             fold = st.segmented_control(
                 "Fold", folds, default=folds[0], required=True, key="on_fold", bind="query-params",

@@ -32,7 +32,7 @@ def cohort_choice(place, held: list[list[str]]) -> str:
     if st.session_state.get("among") not in names:
         st.session_state.pop("among", None)
     return place.selectbox(
-        "Among", names, key="among", bind="query-params", label_visibility="collapsed", width=175, filter_mode=None,
+        "Among", names, key="among", bind="query-params", label_visibility="collapsed", width=150, filter_mode=None,
         help=COHORT_HELP,
     )  # fmt: skip
 
@@ -69,6 +69,6 @@ def _choice(name: str, key: str, offered: list[str], index: int | None = 0) -> s
     if st.session_state.get(key) not in offered:
         st.session_state.pop(key, None)
     return st.selectbox(
-        name, offered, index, key=key, bind="query-params", label_visibility="collapsed", width=198, filter_mode=None,
+        name, offered, index, key=key, bind="query-params", label_visibility="collapsed", width=220, filter_mode=None,
         placeholder="beside no others",
     )  # fmt: skip

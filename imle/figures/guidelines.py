@@ -21,6 +21,8 @@ LEADS_HEIGHT_PX = 230
 RECORDS_HEIGHT_PX = 300
 COLOURS = 64
 PANEL_GAP = 0.03
+# Characters over a map, where five maps stand beside each other in the smallest window.
+LONGEST_IN_A_LINE = 14
 TITLE_LINE_PX = 18
 FOOT_PX = 40
 # Shares below this, in %, are left without a number.
@@ -170,8 +172,11 @@ def _map_axes(number: int, count: int, theme: Theme) -> dict:
 
 
 def _in_lines(title: str) -> str:
-    """A model and its method under each other, since two such titles do not fit beside each other."""
-    return title.replace(" · ", "<br>")
+    """A model and its method under each other, and a long name in two, since such titles do not fit beside each other."""
+    model, *method = title.split(" · ")
+    if "_" in model and len(model) > LONGEST_IN_A_LINE:
+        model = "_<br>".join(model.rsplit("_", 1))
+    return "<br>".join([model, *method])
 
 
 def _ticks(names: Sequence[str]) -> dict:
