@@ -26,7 +26,11 @@ def top_line(results: tuple[Result, ...]) -> tuple[list[str], int]:
             label_visibility="collapsed", width="stretch",
         )  # fmt: skip
         with st.container(
-            horizontal=True, vertical_alignment="center", horizontal_alignment="right", width="stretch", key="compare_fold"
+            horizontal=True,
+            vertical_alignment="center",
+            horizontal_alignment="right",
+            width="stretch",
+            key="compare_fold",
         ):
             st.markdown(":gray[Fold]", width="content", help=FOLD_HELP)
             fold = st.segmented_control(
