@@ -144,7 +144,7 @@ def processes_of(name: bytes) -> list[int]:
 
 def test_two_looks_at_once_start_a_job_once_and_it_can_be_stopped(cluster, demo):
     """Two pages find the same queued job without a process, and both would start it."""
-    folder = new_folder(order(demo), "")
+    folder = new_folder(order(demo, epochs=500), "")  # so many that it cannot end before it is stopped
     folder.join_queue()
     with ThreadPoolExecutor(4) as looks:
         list(looks.map(lambda _: RayRunner().launch(folder), range(4)))
