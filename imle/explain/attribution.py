@@ -34,9 +34,6 @@ class Method:
 
 def attention(predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.ndarray:
     """The combined attention, of label k where each label has its own; sums to 1 over the record."""
-    if not predictor.has_attention:
-        others = ", ".join(name for name in METHODS if name != "attention")
-        raise BadChoice(f"{predictor.name} has no attention; choose one of {others}")
     found = predictor.attend(signals_mv)
     label = predictor.labels[k] if predictor.attended_labels else None
     return np.stack([found.heatmap("combined", i, label) for i in range(len(found))])
@@ -109,10 +106,11 @@ def attribute(predictor: Predictor, signals_mv: np.ndarray, label: str, method: 
     signals_mv: (12, 1000) or (n, 12, 1000) mV at 100 Hz. Signed where the method is: positive speaks for the label.
     BadChoice for an unknown method or label and for attention of a network without any; InvalidEcg for other signals.
     """
+    check_explains(predictor, method)
     signals_mv = np.asarray(signals_mv, np.float32)
     alone = signals_mv.ndim == 2
     batch_mv = checked_signals(signals_mv[None] if alone else signals_mv)
-    found = method_called(method).compute(predictor, batch_mv, index_of(predictor, label)).astype(np.float32)
+    found = METHODS[method].compute(predictor, batch_mv, index_of(predictor, label)).astype(np.float32)
     return found[0] if alone else found
 
 
@@ -143,6 +141,13 @@ def method_called(name: str) -> Method:
 def methods_of(predictor: Predictor) -> list[str]:
     """The names of the methods that the model can be explained by."""
     return [name for name in METHODS if name != "attention" or predictor.has_attention]
+
+
+def check_explains(predictor: Predictor, method: str) -> None:
+    """BadChoice where there is no method of that name, or the model cannot be explained by it."""
+    method_called(method)
+    if method not in methods_of(predictor):
+        raise BadChoice(f"{predictor.name} has no attention; choose one of {', '.join(methods_of(predictor))}")
 
 
 def index_of(predictor: Predictor, label: str) -> int:

@@ -18,7 +18,7 @@ import pandas as pd
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
-from imle.explain.attribution import attribute, method_called, methods_of
+from imle.explain.attribution import attribute, check_explains
 from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, write_agreement
 from imle.explain.guidelines import Guideline
 from imle.explain.steps import Steps
@@ -56,9 +56,7 @@ def score_cohort(
     records: of each diagnosis at most so many, drawn by `seed`; all where None. A diagnosis that names every place is
     left out. BadChoice where there is nothing to score, `out` cannot be written or its folder of steps is of another run.
     """
-    method_called(method)
-    if method not in methods_of(predictor):
-        raise BadChoice(f"{predictor.name} has no attention; choose one of {', '.join(methods_of(predictor))}")
+    check_explains(predictor, method)
     ids = data.ids(folds)
     cases = diagnoses(data, ids, predictor.labels, table, records, seed)
     if cases.empty:

@@ -18,7 +18,7 @@ import pandas as pd
 from imle.errors import BadChoice
 from imle.evaluation.bootstrap import SAMPLES, bootstrap
 from imle.explain.agreement import lead_segment_shares, relevance, spread_over
-from imle.explain.attribution import attribute, incompleteness, method_called, methods_of
+from imle.explain.attribution import attribute, check_explains, incompleteness, methods_of
 from imle.explain.cohort_agreement import writable
 from imle.explain.faithfulness import deletion_auc, insertion_auc, random_auc
 from imle.explain.planted import planted_labels, planted_mass
@@ -82,7 +82,9 @@ def trust(
     explain the model, `out` cannot be written or its folder of steps is of another run.
     """
     check_suffix(out)
-    methods = methods_to_explain(predictor, methods)
+    methods = list(methods or methods_of(predictor))
+    for method in methods:
+        check_explains(predictor, method)
     drawn = draw_records(data, predictor.labels, records, seed)
     about = {
         "model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records,
@@ -117,16 +119,6 @@ def measure(
         *_measure_planted(predictor, -(-records // PLANTED_SHARE), methods, steps, tell),
     ]
     return pd.concat(values, ignore_index=True)
-
-
-def methods_to_explain(predictor: Predictor, names: Sequence[str] | None) -> list[str]:
-    """`names`, or where there are none all that explain the model. BadChoice for one that does not."""
-    known = methods_of(predictor)
-    for name in names or ():
-        method_called(name)
-        if name not in known:
-            raise BadChoice(f"{predictor.name} has no attention; choose of {', '.join(known)}")
-    return list(names or known)
 
 
 def draw_records(data: PtbXl, labels: tuple[str, ...], records: int, seed: int) -> dict[str, np.ndarray]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imle.errors import BadChoice
-from imle.explain.attribution import attribute, index_of, method_called
+from imle.explain.attribution import attribute, check_explains, index_of
 from imle.inference import Predictor, default_engine, load_model
 from imle.leads import LEADS
 from imle.model_folder import model_digest, replacing
@@ -47,9 +47,7 @@ class Question:
         predictor = load_model(self.model, self.engine)
         if self.method is None:
             return Question(self.model, self.engine, None, predictor.labels), predictor
-        method_called(self.method)
-        if self.method == ATTENTION and not predictor.has_attention:
-            raise BadChoice(f"{predictor.name} has no attention; choose another method")
+        check_explains(predictor, self.method)
         for label in self.labels:
             index_of(predictor, label)
         return Question(self.model, self.engine, self.method, self._labels_asked(predictor)), predictor

@@ -29,8 +29,9 @@ def guideline_leads(data: PtbXl, ids: np.ndarray, labels: Sequence[str], table: 
     for ecg_id, code, label in zip(cases["ecg_id"], cases["code"], cases["label"], strict=True):
         leads = table[code].cells.any(axis=1)
         if not leads.all():
-            found[row_of[ecg_id], labels.index(label)] += leads
-    return np.minimum(found, 1)
+            place = row_of[ecg_id], labels.index(label)
+            found[place] = np.maximum(found[place], leads)
+    return found
 
 
 def with_leads(targets: np.ndarray, leads: np.ndarray) -> np.ndarray:
