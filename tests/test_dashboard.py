@@ -157,7 +157,7 @@ def test_every_shipped_model_explains_a_record_about_each_label(dashboard, name)
     predictor = load_model(name)
     assert len(whose) == bool(predictor.attended_labels or not predictor.has_attention)
     heatmap = "combined attention to" if predictor.has_attention else "occlusion of waves for"
-    for label in ("MI", "STTC") if whose else ():
+    for label in LABELS if whose else ():
         app.selectbox(key="label").set_value(label).run()
         assert f"{heatmap} {label}, share of the record" in app.get("plotly_chart")[0].proto.spec
         assert (f"attention shown is that for {label}" in texts(app)) == predictor.has_attention

@@ -27,7 +27,7 @@ from imle.jobs.ray_cluster import ADDRESS
 from imle.jobs.ray_runner import OWN_SUBMISSION, SUBMISSION, RayRunner, held_alone, latest_start
 from imle.shards.files import export_shards, shards_in
 
-EPOCHS, MANY = 15, 30
+EPOCHS, MANY = 15, 60
 SMALL = {"filters": [16], "lstm_units": 8, "dense_units": 16}
 SETTINGS = {"epochs": EPOCHS, "batch_size": 8, "precision": "float32"}
 PATIENCE_S = 120
@@ -92,8 +92,8 @@ def assert_whole(job: jobs.Job, root) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_is_killed_resumed_and_ends_whole(cluster, demo):
-    """The states that a job on this machine has are those on a cluster, and a kill -9 loses no run.
+def test_a_run_is_stopped_resumed_killed_and_ends_whole(cluster, demo):
+    """The states that a job on this machine has are those on a cluster, and neither a stop nor a kill -9 loses a run.
 
     A second job meanwhile waits for the cluster's two CPUs, and is stopped before it ever began.
     """
@@ -105,6 +105,9 @@ def test_a_run_is_killed_resumed_and_ends_whole(cluster, demo):
     jobs.stop(second.id)
     assert jobs.find(second.id).state is State.STOPPED
 
+    jobs.stop(job.id)
+    assert wait_for(job.id, State.STOPPED).reason.startswith("stopped")
+    jobs.resume(job.id)
     kill(wait_until(job.id, trains))
     killed = wait_for(job.id, State.KILLED, patience_s=10)
     assert "ended from outside" in killed.reason

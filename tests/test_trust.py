@@ -322,7 +322,7 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path):
     small = {"filters": (4,), "strides": (4,), "blocks": (1,), "attention_units": 4}
     keras.utils.set_random_seed(0)
     predictor = saved(tmp_path / "model", models.build("imle_net_plus", **small))
-    data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising")
+    data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising", "simulating")
     whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 5, methods=methods)
     for number, stage in enumerate(stages):
         told = []

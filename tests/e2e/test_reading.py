@@ -113,7 +113,9 @@ def test_copy_link_puts_the_address_on_the_clipboard(browser, address):
     context.close()
 
 
-@pytest.mark.parametrize("layout", ["3x4+II", "12x1", "median"])
+@pytest.mark.parametrize(
+    "layout", ["3x4+II", "12x1", "median", *(pytest.param(name, marks=pytest.mark.slow) for name in ("3x4", "6x2"))]
+)
 def test_every_picture_has_its_sentence(page, address, layout):
     """Who cannot see the picture still learns what it shows."""
     page.goto(f"{address}/explain?record=2&reveal=yes&layout={layout.replace('+', '%2B')}")
