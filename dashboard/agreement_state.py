@@ -40,6 +40,11 @@ def overview(one: Heatmaps, among: str) -> pd.DataFrame:
     return _overview(one, one.path.stat().st_mtime, among, tuple(table()))
 
 
+def overview_of_two(first: Heatmaps, second: Heatmaps, among: str) -> pd.DataFrame:
+    changed = tuple(one.path.stat().st_mtime for one in (first, second))
+    return _overview_of_two(first, second, changed, among, tuple(table()))
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _table(path: Path, changed: float) -> dict[str, Guideline]:
     return guidelines.read_guidelines(path)
@@ -63,3 +68,10 @@ def _scores(one: Heatmaps, changed: float, among: str, code: str) -> pd.DataFram
 @st.cache_data(max_entries=64, show_spinner="Summing up all diagnoses")
 def _overview(one: Heatmaps, changed: float, among: str, codes: tuple[str, ...]) -> pd.DataFrame:
     return agreements.overview(narrowed(agreement(one), among), table())
+
+
+@st.cache_data(max_entries=64, show_spinner="Summing up all diagnoses")
+def _overview_of_two(
+    first: Heatmaps, second: Heatmaps, changed: tuple[float, float], among: str, codes: tuple[str, ...]
+) -> pd.DataFrame:
+    return agreements.overview_of_two(*(narrowed(agreement(one), among) for one in (first, second)), table())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imle.evaluation.bootstrap import Interval, bootstrap
+from imle.evaluation.bootstrap import SAMPLES, Interval, bootstrap
 from imle.evaluation.results import RESULTS
 from imle.explain.agreement import LIKE_AVERAGE
 from imle.explain.agreement_summary import FEWEST_RECORDS, TITLES, summarise
@@ -22,6 +22,8 @@ FOLDER = RESULTS / "guidelines"
 # From this probability on the model counts as sure, so that a heatmap elsewhere is worth a look.
 SURE = 0.5
 LEADS_NAMED = 3
+# Of the table of all diagnoses, which is made anew for each cohort chosen.
+OVERVIEW_SAMPLES = 400
 # The authors' example: an inferior infarction with so much of the lead importance on II, III and aVF together.
 EXAMPLE_CODE, EXAMPLE_SHARE = "IMI", 0.9
 
@@ -82,11 +84,11 @@ def verdict(found: pd.DataFrame, guideline: Guideline) -> str:
     return f"On {where} lie {has}, against {beside}: no more than in any record, so it does not explain the diagnosis."
 
 
-def likeness(rows: pd.DataFrame) -> str:
-    """In words: in how many records the heatmap is hardly the record's own."""
+def likeness(rows: pd.DataFrame, whose: str = "") -> str:
+    """In words: in how many records the heatmap, `whose` where there are several, is hardly the record's own."""
     like = int((rows["overlap"] >= LIKE_AVERAGE).sum())
     return (
-        f"In {like:,} of {len(rows):,} records the heatmap hardly differs from the average one "
+        f"In {like:,} of {len(rows):,} records the heatmap{f' of {whose}' if whose else ''} hardly differs from the average one "
         f"({LIKE_AVERAGE:.0%} of it or more lies where the average's lies)."
     )
 
@@ -121,24 +123,55 @@ def looking_elsewhere(rows: pd.DataFrame, score: str) -> pd.DataFrame:
 def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> tuple[Interval, int]:
     """Mean `score` of the first heatmaps less that of the second over the records that both have, and their number."""
     both = first.merge(second, on=["ecg_id", "code"], suffixes=("", "_other"))
-    gap = (both[score] - both[f"{score}_other"]).to_numpy(float)
-    if not len(gap):
-        return Interval(np.nan, np.nan, np.nan), 0
-    return bootstrap(lambda drawn: {"gap": gap @ drawn / drawn.sum(axis=0)}, len(gap))["gap"], len(gap)
+    return _mean_of((both[score] - both[f"{score}_other"]).to_numpy(float)), len(both)
 
 
 def difference_words(names: Sequence[str], found: Interval, records: int, score: str) -> str:
-    ends = f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}) over {records:,} records of both"
-    told = "cannot be told apart" if found.low <= 0 <= found.high else "differ"
-    return f"{names[0]} and {names[1]} {told}: {TITLES[score].lower()} {ends}."
+    """In percentage points, since the verdicts beside it are in percent."""
+    where = "on the leads" if score == "lead_mass" else "in the guideline's places"
+    among = f"over {records:,} records of both"
+    if found.low <= 0 <= found.high:
+        ends = f"{_points(found.low)} to {_points(found.high)}"
+        return f"{names[0]} and {names[1]} cannot be told apart: {_points(found.value)} ({ends}) percentage points {where}, {among}."
+    size, low, high = (f"{abs(100 * share):.0f}" for share in (found.value, *sorted(found[1:], key=abs)))
+    more = "more" if found.value > 0 else "less"
+    return f"{names[0]} has {size} ({low} to {high}) percentage points {more} {where} than {names[1]}, {among}."
 
 
 def overview(found: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFrame:
     """Every diagnosis: code, title, records, score (its main one), value, low, high, chance, average, gain, gain_low, gain_high."""
-    rows = summarise(found.rows, samples=400)
+    rows = summarise(found.rows, OVERVIEW_SAMPLES)
     main = rows[[score == main_score(table[code]) for code, score in zip(rows["code"], rows["score"], strict=True)]]
     main.insert(1, "title", [table[code].title for code in main["code"]])
     return main.reset_index(drop=True)
+
+
+def overview_of_two(first: CohortAgreement, second: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFrame:
+    """The diagnoses that both have: what `overview` says of the first, `other_value` and so on of the second, and by how
+    much the first gains more over its average heatmap than the second over its own: more, more_low, more_high, of `both` records.
+    """
+    ours, theirs = overview(first, table), overview(second, table)
+    own = ["value", "low", "high", "gain", "gain_low", "gain_high"]
+    found = ours.merge(theirs[["code", *own]].rename(columns={name: f"other_{name}" for name in own}), on="code")
+    pairs = first.rows.merge(second.rows, on=["ecg_id", "code"], suffixes=("", "_other"))
+    more, both = [], []
+    for code, score in zip(found["code"], found["score"], strict=True):
+        rows = pairs[pairs["code"] == code]
+        gains, others = (rows[f"{score}{of}"] - rows[f"average_{score}{of}"] for of in ("", "_other"))
+        more.append(_mean_of((gains - others).to_numpy(float), OVERVIEW_SAMPLES))
+        both.append(len(rows))
+    found[["more", "more_low", "more_high"]] = np.array(more, float).reshape(-1, 3)
+    return found.assign(both=both)
+
+
+def _mean_of(values: np.ndarray, samples: int = SAMPLES) -> Interval:
+    if not len(values):
+        return Interval(np.nan, np.nan, np.nan)
+    return bootstrap(lambda drawn: {"mean": values @ drawn / drawn.sum(axis=0)}, len(values), samples)["mean"]
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.0f}".replace("-", "−")
 
 
 def _place_words(guideline: Guideline) -> str:

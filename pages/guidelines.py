@@ -46,6 +46,6 @@ shown = [
 ]
 headline(shown, table[code], code)
 leads_and_records(shown, table[code], code)
-all_diagnoses(shown[0], table)
-definitions(shown[0])
+all_diagnoses(shown)
+definitions(shown)
 state.keep(guideline_controls.KEYS)

@@ -14,6 +14,7 @@ from dashboard import agreements
 from dashboard.widgets import guideline_parts
 from imle import LEADS
 from imle.errors import BadChoice
+from imle.evaluation.bootstrap import Interval
 from imle.explain.agreement_summary import TITLES, summarise
 from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, CohortAgreement, read_agreement, write_agreement
 from imle.explain.guidelines import read_guidelines
@@ -186,7 +187,7 @@ def test_a_diagnosis_that_the_second_file_has_too_seldom_is_shown_of_the_first(p
     few = old.rows[(old.rows["code"] != "IMI") | (old.rows["ecg_id"] < 5)]
     write_agreement(tmp_path / "old-attention.parquet", replace(old, rows=few.reset_index(drop=True)))
     app = page(tmp_path, diagnosis="IMI", heatmaps="sharp · attention", beside="old · attention")
-    assert "it follows the diagnosis" in texts(app) and "differ:" not in texts(app)
+    assert "it follows the diagnosis" in texts(app) and "records of both" not in texts(app)
 
 
 def test_a_diagnosis_of_few_records_is_not_offered(page):
@@ -196,10 +197,47 @@ def test_a_diagnosis_of_few_records_is_not_offered(page):
 
 def test_two_sets_of_heatmaps_are_compared_over_the_records_of_both(page):
     app = page(diagnosis="IMI", heatmaps="sharp · attention", beside="dull · attention")
-    assert "sharp · attention and dull · attention differ: mass on the leads +0.2" in texts(app)
-    assert "over 60 records of both" in texts(app)
+    own, other = (read_agreement(agreements.FOLDER / f"{name}-attention.parquet").rows for name in ("sharp", "dull"))
+    gap = 100 * (own["lead_mass"] - other["lead_mass"])[own["code"] == "IMI"].mean()
+    assert 19 < gap < 23
+    assert f"sharp · attention has {gap:.0f} (" in texts(app)
+    assert "percentage points more on the leads than dull · attention, over 60 records of both." in texts(app)
     assert len(charts(app)["scores"]["data"]) == 6
     assert len([trace for trace in charts(app)["places"]["data"] if trace["type"] == "heatmap"]) == 5
+
+
+def test_the_difference_is_told_whichever_way_it_goes(page):
+    """ "More" of the worse one, or of two that are alike, would be the opposite of what was found."""
+    shown = texts(page(diagnosis="IMI", heatmaps="dull · attention", beside="sharp · attention"))
+    assert "percentage points less on the leads than sharp · attention" in shown
+    low = Interval(-0.01, -0.02, 0.01)
+    words = agreements.difference_words(("a", "b"), low, 9, "mass")
+    assert (
+        words
+        == "a and b cannot be told apart: −1 (−2 to +1) percentage points in the guideline's places, over 9 records of both."
+    )
+
+
+def test_all_diagnoses_of_two_are_held_against_each_other_by_what_they_gain(page, tmp_path):
+    """A method whose average record lies there too has the higher share and follows the diagnosis less."""
+    write(tmp_path, "own", "attention")
+    write(tmp_path, "habit", "attention", seed=1, more=0.1)
+    habit = read_agreement(tmp_path / "habit-attention.parquet")
+    higher = {f"average_{name}": habit.rows[f"average_{name}"] + 0.3 for name in SCORE_NAMES}
+    few = habit.rows.assign(**higher)[(habit.rows["code"] != "ASMI") | (habit.rows["ecg_id"] > 10)]
+    write_agreement(tmp_path / "habit-attention.parquet", replace(habit, rows=few.reset_index(drop=True)))
+    first, second = (read_agreement(tmp_path / f"{name}-attention.parquet") for name in ("own", "habit"))
+    found = agreements.overview_of_two(first, second, read_guidelines()).set_index("code")
+    assert set(found.index) == set(MEANS) & set(agreements.codes_of(first))
+    for code, score in found["score"].items():
+        pairs = first.rows.merge(second.rows, on=["ecg_id", "code"], suffixes=("", "_b")).query("code == @code")
+        wanted = (pairs[score] - pairs[f"{score}_b"]).mean() + 0.3
+        assert found.loc[code, "more"] == pytest.approx(wanted, abs=1e-5)
+        assert found.loc[code, "more_low"] < wanted < found.loc[code, "more_high"]
+        assert found.loc[code, "both"] == len(pairs)
+    app = page(tmp_path, heatmaps="own · attention", beside="habit · attention")
+    assert "All diagnoses, own · attention and habit · attention" in subheaders(app)
+    assert "First gains more" in tables(app) and f"<td>{found.loc['ASMI', 'both']}</td>" in tables(app)
 
 
 def test_those_looking_elsewhere_are_the_sure_ones_worst_first(page):

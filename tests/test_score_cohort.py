@@ -109,6 +109,47 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_end(found, data, table, predi
 attribute = module.attribute
 
 
+def test_a_run_that_is_stopped_at_the_averages_keeps_those_it_has(data, table, predictor, tmp_path, monkeypatch):
+    """They are most of what attributions of a fold take."""
+    asked = []
+    monkeypatch.setattr(module, "attribute", lambda *given: asked.append(given[2]) or attribute(*given))
+
+    def stop(what: str, done: int, total: int) -> None:
+        if what == "averaging" and len(set(asked)) == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "plus.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop)
+    assert set(asked) == set(predictor.labels[:3])
+    asked.clear()
+
+    def stop_scoring(what: str, done: int, total: int) -> None:
+        if what == "scoring":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop_scoring)
+    assert set(asked) == set(predictor.labels[3:])
+
+
+def test_a_record_with_two_codes_of_a_label_is_explained_once(data, table, predictor, tmp_path, monkeypatch):
+    """An eighth of PTB-XL's rows have a record and label in common with another, and an attribution takes a third of a second."""
+    cohort = module._Cohort(predictor, data, "attention")
+    averages = dict.fromkeys(predictor.labels, np.full((12, 6), 1 / 72))
+    first, other = data.ids(FOLDS)[:2]
+    cases = pd.DataFrame(
+        {"ecg_id": [first, other, first], "code": ["IMI", "ASMI", "ASMI"], "label": ["MI", "MI", "MI"]}, index=[4, 5, 6]
+    )
+    asked = []
+    monkeypatch.setattr(module, "attribute", lambda *given: asked.append(len(given[1])) or attribute(*given))
+    found = cohort.score(cases, table, averages)
+    assert asked == [2]
+    alone = cohort.score(cases.iloc[2:], table, averages)
+    pd.testing.assert_series_equal(found.loc[6], alone.loc[6])
+    assert found.loc[4, "lead_mass"] != found.loc[6, "lead_mass"]
+
+
 def test_the_steps_of_another_run_are_not_gone_on_with(data, table, predictor, tmp_path):
     """Rows of two methods in one file would be told as one."""
     out = tmp_path / "plus.parquet"

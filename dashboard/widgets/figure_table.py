@@ -90,7 +90,8 @@ def _colours(dark: bool) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    text = f"{value:+.2f}"
+    return text.replace("-", "−") if float(text) else "0.00"
 
 
 def _sample(series: Series, theme: Theme) -> str:

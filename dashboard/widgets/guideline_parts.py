@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from dashboard import agreement_state, agreements, state
 from dashboard.agreement_cohorts import EVERYBODY
 from dashboard.agreements import Heatmaps
 from dashboard.widgets.csv_button import csv_button, headed
-from dashboard.widgets.figure_table import figure, figure_table, gain, legend, row
+from dashboard.widgets.figure_table import figure, figure_table, gain, legend, model_title, row
 from dashboard.widgets.frame import note, plain
 from dashboard.widgets.guideline_controls import about_guideline, score_choice
 from dashboard.widgets.opening import cannot_open, open_later
@@ -119,7 +118,7 @@ def _scores(shown: list[Shown], code: str) -> None:
     )  # fmt: skip
     note(LEGEND)
     for own in shown:
-        note(agreements.likeness(own.rows))
+        note(agreements.likeness(own.rows, own.series.title if len(shown) > 1 else ""))
 
 
 def leads_and_records(shown: list[Shown], guideline: Guideline, code: str) -> None:
@@ -185,7 +184,12 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
     st.dataframe(
         listed, hide_index=True, height=LIST_ROWS_PX, key=key, selection_mode="single-row",
         on_select="ignore" if trouble else lambda: open_later(_picked(key, listed), first.heatmaps.model),
-        column_config={"Record": st.column_config.NumberColumn(format="%d")},
+        column_config={
+            "Record": st.column_config.NumberColumn(format="%d"),
+            **dict.fromkeys(
+                ("Probability", TITLES[score], "Like the average"), st.column_config.NumberColumn(format="%.2f")
+            ),
+        },
     )  # fmt: skip
     note(
         f"Records of {code} to which the model gives {agreements.SURE:.0%} or more, those with the least "
@@ -198,11 +202,22 @@ def _picked(key: str, listed: pd.DataFrame) -> int | None:
     return int(listed["Record"].iloc[rows[0]]) if rows else None
 
 
-def all_diagnoses(own: Shown, table: Mapping[str, Guideline]) -> None:
-    """Every diagnosis by its main score, whether it follows the record or not."""
-    found = agreement_state.overview(own.heatmaps, own.among)
-    whose = [own.series.title] if own.among == EVERYBODY else [own.series.title, own.among[:1].lower() + own.among[1:]]
+def all_diagnoses(shown: list[Shown]) -> None:
+    """Every diagnosis by its main score, whether it follows the record or not; of two sets of heatmaps beside each other."""
+    own = shown[0]
+    if len(shown) > 1:
+        found = agreement_state.overview_of_two(own.heatmaps, shown[1].heatmaps, own.among)
+        head, rows = _rows_of_two(shown, found)
+    else:
+        found = agreement_state.overview(own.heatmaps, own.among)
+        head, rows = _rows_of_one(found)
+    whose = [" and ".join(one.series.title for one in shown)]
+    whose += [] if own.among == EVERYBODY else [own.among[:1].lower() + own.among[1:]]
     headed(plain(f"All diagnoses, {', '.join(whose)}"), found, _file("diagnoses", own))
+    figure_table("Agreement of all diagnoses", head, rows, state.dark())
+
+
+def _rows_of_one(found: pd.DataFrame) -> tuple[list[str], list[str]]:
     rows = [
         row(
             f"{one.code} <i>{one.title}</i>", f"{one.records:,}", TITLES[one.score], figure(one.value, one.low, one.high, 2),
@@ -210,13 +225,28 @@ def all_diagnoses(own: Shown, table: Mapping[str, Guideline]) -> None:
         )
         for one in found.itertuples()
     ]  # fmt: skip
-    head = ["", "Records", "Score", "Mean", "Chance", "Average heatmap", "More than the average"]
-    figure_table("Agreement of all diagnoses", head, rows, state.dark())
+    return ["", "Records", "Score", "Mean", "Chance", "Average heatmap", "More than the average"], rows
 
 
-def definitions(own: Shown) -> None:
+def _rows_of_two(shown: list[Shown], found: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """What each gains over its own average heatmap is what they are held against each other by."""
+    rows = [
+        row(
+            f"{one.code} <i>{one.title}</i>", f"{one.both:,}", TITLES[one.score], figure(one.chance, decimals=2),
+            figure(one.value, decimals=2), gain(one.gain, one.gain_low, one.gain_high),
+            figure(one.other_value, decimals=2), gain(one.other_gain, one.other_gain_low, one.other_gain_high),
+            gain(one.more, one.more_low, one.more_high),
+        )
+        for one in found.itertuples()
+    ]  # fmt: skip
+    titles = [model_title(own.series, state.dark()) for own in shown]
+    each = [title for name in titles for title in (name, "More than its average")]
+    return ["", "Records", "Score", "Chance", *each, "First gains more"], rows
+
+
+def definitions(shown: list[Shown]) -> None:
     """What each score is, what the average heatmap is, and what was scored."""
-    about = own.cohort.about
+    abouts = [own.cohort.about for own in shown]
     lines = [f"**{TITLES[name]}** {plain(text)}" for name, text in DEFINITIONS.items()]
     lines += [
         "**Chance** of the first three: the guideline's share of the record's area; of the leads: their share of twelve.",
@@ -224,9 +254,17 @@ def definitions(own: Shown) -> None:
         "diagnosis and of whichever cohort, laid over each record's own waves and scored like its own heatmap.",
         f"**Surest** the mean share over up to {SUREST_RECORDS} records of the whole fold with the label's highest probabilities: "
         "what the model looks at when it is sure (Glocal, Strodthoff et al. 2021, doi:10.1109/JBHI.2020.3022989).",
-        f"**Heatmaps** {plain(about['model'])} on {about['engine']}, {plain(about['method'])}, fold "
-        f"{', '.join(map(str, about['folds']))} of {plain(about['data'])}; what speaks for the label, scaled to a sum of 1.",
     ]
+    lines += [
+        f"**Heatmaps** {plain(about['model'])} on {about['engine']}, {plain(about['method'])}, fold "
+        f"{', '.join(map(str, about['folds']))} of {plain(about['data'])}; what speaks for the label, scaled to a sum of 1."
+        for about in abouts
+    ]
+    if len(shown) > 1:
+        lines.append(
+            "**First gains more** by how much the first heatmaps' score lies further above that of their average heatmap than "
+            "the second's above that of theirs, over the records that both have."
+        )
     with st.expander("Definitions"):
         st.markdown("  \n".join(lines))
 

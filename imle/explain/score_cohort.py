@@ -70,8 +70,7 @@ def score_cohort(
     steps = Steps(Path(out), about)
     cohort = _Cohort(predictor, data, method)
     p = steps.once("probabilities", lambda: {"p": cohort.probabilities(ids, tell)})["p"]
-    means = steps.once("means", lambda: cohort.means(ids, p, seed, tell))
-    averages, surest = (dict(zip(predictor.labels, means[name], strict=True)) for name in ("average", "surest"))
+    averages, surest = cohort.means(ids, p, seed, steps, tell)
     scored = []
     for first in range(0, len(cases), STEP):
         tell("scoring", first, len(cases))
@@ -132,31 +131,38 @@ class _Cohort:
             found.append(self.predictor.predict(self.data.signals(ids[first : first + 8 * STEP])))
         return np.concatenate(found)
 
-    def means(self, ids: np.ndarray, p: np.ndarray, seed: int, tell: Tell) -> dict[str, np.ndarray]:
-        """`average` and `surest`, each (labels, 12, 6): mean shares of a sample of all records, and of the surest."""
+    def means(
+        self, ids: np.ndarray, p: np.ndarray, seed: int, steps: Steps, tell: Tell
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """By label, (12, 6) each: the mean shares of a sample of all records, and of the surest. A step a label."""
         chosen = np.random.default_rng(seed).permutation(ids)[:AVERAGE_RECORDS]
         surest = [ids[np.argsort(-p[:, k], kind="stable")[:SUREST_RECORDS]] for k in range(p.shape[1])]
         total, done = sum(len(np.union1d(chosen, own)) for own in surest), 0
-        average, of_surest = [], []
+        averages, of_surest = {}, {}
         for label, own in zip(self.predictor.labels, surest, strict=True):
             both = np.union1d(chosen, own)
-            shares = []
-            for first in range(0, len(both), STEP):
-                tell("averaging", done + first, total)
-                shares += [lead_segment_shares(*one) for one in self.heatmaps(both[first : first + STEP], label)]
+
+            def shares(label=label, both=both, done=done) -> dict[str, np.ndarray]:
+                found = []
+                for first in range(0, len(both), STEP):
+                    tell("averaging", done + first, total)
+                    found += [lead_segment_shares(*one) for one in self.heatmaps(both[first : first + STEP], label)]
+                return {"shares": np.stack(found)}
+
+            found = steps.once(f"shares-{label}", shares)["shares"]
+            averages[label] = found[np.isin(both, chosen)].mean(axis=0)
+            of_surest[label] = found[np.isin(both, own)].mean(axis=0)
             done += len(both)
-            shares = np.stack(shares)
-            average.append(shares[np.isin(both, chosen)].mean(axis=0))
-            of_surest.append(shares[np.isin(both, own)].mean(axis=0))
-        return {"average": np.stack(average), "surest": np.stack(of_surest)}
+        return averages, of_surest
 
     def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:
         """The rows of `cases` with everything but their probability."""
         found = {}
         for label, own in cases.groupby("label", sort=False):
-            heatmaps = self.heatmaps(own["ecg_id"].to_numpy(), label)
-            for row, case, (heatmap, segments) in zip(own.index, own.itertuples(), heatmaps, strict=True):
-                found[row] = _scores(heatmap, segments, table[case.code], averages[label])
+            ids = own["ecg_id"].unique()  # a record with two codes of one label has one heatmap for both
+            heatmaps = dict(zip(ids, self.heatmaps(ids, label), strict=True))
+            for row, case in zip(own.index, own.itertuples(), strict=True):
+                found[row] = _scores(*heatmaps[case.ecg_id], table[case.code], averages[label])
         return cases.join(pd.DataFrame.from_dict(found, orient="index"))
 
     def heatmaps(self, ids: np.ndarray, label: str) -> list[tuple[np.ndarray, np.ndarray]]:
