@@ -180,6 +180,7 @@ CONTESTANTS = {
     "predicting: published layout, float32, model.predict": published_predictor("predict"),
     "predicting: published layout, float32, batch by batch": published_predictor("predict_on_batch"),
     "predicting: imle_net, OpenVINO bfloat16": our_predictor("fast"),
+    "predicting: imle_net, OpenVINO int8": our_predictor("int8"),
     "predicting: imle_net, OpenVINO float32": our_predictor("exact"),
     "predicting: imle_net, Keras float32": our_predictor("keras"),
     "training: published layout, float32, model.fit": published_trainer("fit"),

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from imle.errors import BadChoice
-from imle.model_folder import CARD_FILE, KERAS_FILE, OPENVINO_FILE, NotAModel, load_keras, read_card, replacing
+from imle.model_folder import CARD_FILE, KERAS_FILE, NotAModel, forget_forms, load_keras, read_card, replacing
 
 WEIGHTS_FILE = "model.weights.h5"
 
@@ -34,7 +34,7 @@ def halve(folder, out) -> None:
     for name in (CARD_FILE, "README.md"):
         if (folder / name).is_file():
             shutil.copyfile(folder / name, out / name)
-    (out / OPENVINO_FILE).unlink(missing_ok=True)
+    forget_forms(out)
     with replacing(out / KERAS_FILE) as fresh:
         _halve_keras(folder / KERAS_FILE, fresh)
     load_keras(out)  # a file that cannot be read back is told now

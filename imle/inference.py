@@ -15,7 +15,7 @@ from imle.attention import Attention
 from imle.ecg import MODEL_SAMPLES, InvalidEcg
 from imle.errors import BadChoice
 from imle.leads import LEADS
-from imle.model_folder import CARD_FILE, KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
+from imle.model_folder import CARD_FILE, INT8_FILE, KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
 from imle.processor import has_bfloat16
 from imle.tasks import Task
 
@@ -26,6 +26,7 @@ BATCH = 8
 ENGINES = {
     "fast": "OpenVINO bfloat16",
     "exact": "OpenVINO float32",
+    "int8": "OpenVINO int8",
     "keras": "Keras float32",
 }
 
@@ -109,9 +110,10 @@ def default_engine() -> str:
 def load_model(name_or_path="imle_net", engine: str | None = None) -> Predictor:
     """The shipped model of that name, or the model in that folder.
 
-    engine: `fast` (OpenVINO in bfloat16), `exact` (OpenVINO in float32) or `keras`; by default `fast` where the
-    processor has bfloat16 and `exact` elsewhere. A folder without an OpenVINO form gets one, which needs TensorFlow
-    this once. Raises NotAModel, or BadChoice for an unknown engine.
+    engine: `fast` (OpenVINO in bfloat16), `exact` (OpenVINO in float32), `int8` (the form that `imle int8` made) or
+    `keras`; by default `fast` where the processor has bfloat16 and `exact` elsewhere. A folder without an OpenVINO form
+    gets one, which needs TensorFlow this once. Raises NotAModel, or BadChoice for an unknown engine or a model without an
+    int8 form.
     """
     if engine is not None and engine not in ENGINES:
         raise BadChoice(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
@@ -162,21 +164,26 @@ def export_openvino(folder, half: bool = False) -> Path:
 def _openvino_network(folder: Path, engine: str) -> Network:
     import openvino as ov
 
-    path = folder / OPENVINO_FILE
+    path = folder / (INT8_FILE if engine == "int8" else OPENVINO_FILE)
     if not path.is_file():
+        if engine == "int8":
+            raise BadChoice(f"{folder.name} has no int8 form; `imle int8` makes one, or choose another engine")
         path = export_openvino(folder)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",  # one stream on all cores; faster here than several, also for full batches
-        "INFERENCE_PRECISION_HINT": "bf16" if engine == "fast" else "f32",
+        "INFERENCE_PRECISION_HINT": "bf16" if engine == "fast" else "f32",  # of what is not int8
         "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
     }
     try:
         compiled = ov.Core().compile_model(str(path), "CPU", settings)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:120]
-        raise NotAModel(
-            f"{path} cannot be loaded ({reason}); delete it, and it is made again from {KERAS_FILE}"
-        ) from None
+        again = (
+            "make it again with `imle int8`"
+            if engine == "int8"
+            else f"delete it, and it is made again from {KERAS_FILE}"
+        )
+        raise NotAModel(f"{path} cannot be loaded ({reason}); {again}") from None
     names = [next(iter(output.get_names())) for output in compiled.outputs]
 
     def forward(signals: np.ndarray) -> dict[str, np.ndarray]:

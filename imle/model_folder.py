@@ -19,6 +19,7 @@ from imle.tasks import task
 
 KERAS_FILE = "model.keras"
 OPENVINO_FILE = "model.xml"
+INT8_FILE = "model-int8.xml"
 CARD_FILE = "model.json"
 # Beside them in a run's folder: a row an epoch.
 METRICS_FILE = "metrics.jsonl"
@@ -95,13 +96,19 @@ def write_card(folder, card: Card) -> None:
 
 
 def save_model(folder, model, card: Card) -> None:
-    """Write a float32 Keras model and its card into `folder`; an OpenVINO form of earlier weights is taken away."""
+    """Write a float32 Keras model and its card into `folder`; OpenVINO forms of earlier weights are taken away."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / KERAS_FILE) as fresh:
         model.save(fresh)
-        (folder / OPENVINO_FILE).unlink(missing_ok=True)
+        forget_forms(folder)
     write_card(folder, card)
+
+
+def forget_forms(folder: Path) -> None:
+    """Take away the OpenVINO forms in `folder`, which are made from its Keras model."""
+    for form in (OPENVINO_FILE, INT8_FILE):
+        (folder / form).unlink(missing_ok=True)
 
 
 def load_keras(folder):

@@ -130,7 +130,7 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
         ),
         (
             ["predict", "--engine", "gpu", RECORDS[0]],
-            "imle: there is no engine 'gpu'; choose one of fast, exact, keras",
+            "imle: there is no engine 'gpu'; choose one of fast, exact, int8, keras",
         ),
         (
             ["explain", RECORDS[0], "--out", "{tmp}", "--level", "lead"],

@@ -26,7 +26,7 @@ def signals_mv():
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", sorted(set(ENGINES) - {"int8"}))  # which rounds on purpose: test_int8.py
 def test_every_engine_gives_the_same_answer(name, engine, signals_mv):
     """An engine that answers otherwise would make a result depend on the machine it ran on."""
     tolerance = 2e-2 if engine == "fast" else 1e-3 if name in IN_HALF else 1e-4
@@ -87,7 +87,7 @@ def test_unknown_names_are_refused(tmp_path):
         load_model("imel_net")
     with pytest.raises(NotAModel, match=r"holds no model \(no model.json\)"):
         load_model(tmp_path)
-    with pytest.raises(ValueError, match="there is no engine 'gpu'; choose one of fast, exact, keras"):
+    with pytest.raises(ValueError, match="there is no engine 'gpu'; choose one of fast, exact, int8, keras"):
         load_model("imle_net", "gpu")
 
 

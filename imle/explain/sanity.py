@@ -14,7 +14,7 @@ import numpy as np
 
 from imle.explain.attribution import attribute
 from imle.explain.cells import cell_sums, rank_correlation
-from imle.inference import ENGINES, Predictor, load_model
+from imle.inference import ENGINES, Predictor, default_engine, load_model
 from imle.model_folder import load_keras, save_model
 
 # The last layer, then five groups of as many layers each.
@@ -26,7 +26,7 @@ def cascade(predictor: Predictor, folder: Path, seed: int = 0) -> Iterator[tuple
 
     The first time it is the last layer alone, the one that gives the logits; the last time it is all of them. A network
     of fewer layers with weights has fewer steps. Each model is written into a folder of its own below `folder`, and runs
-    on the engine of `predictor`. Imports TensorFlow.
+    on the engine of `predictor`, or on the usual one where that is int8. Imports TensorFlow.
     """
     import keras
 
@@ -35,6 +35,8 @@ def cascade(predictor: Predictor, folder: Path, seed: int = 0) -> Iterator[tuple
     fresh = keras.models.clone_model(model)
     pairs = [pair for pair in zip(model.layers, fresh.layers, strict=True) if pair[0].weights][::-1]
     engine = next(key for key, named in ENGINES.items() if named == predictor.engine)
+    if engine == "int8":  # whose form would have to be made for each of them
+        engine = default_engine()
     bounds = [0, *np.unique(np.linspace(1, len(pairs), STEPS).round().astype(int)).tolist()]
     for step, (first, stop) in enumerate(pairwise(bounds)):
         for layer, untrained in pairs[first:stop]:
