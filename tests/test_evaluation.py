@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -188,6 +189,15 @@ def test_an_unfinished_run_says_so(tmp_path):
     training = expected | {"epochs_done": 2, "finished": False}
     report = evaluate(answers(), card, training, samples=20)
     assert "**The run was not finished: 2 of 3 epochs were done.**" in model_card("mine", card, {9: report})
+
+
+def test_the_model_card_says_what_a_run_started_from():
+    """Four epochs from another model's weights would pass for four from nothing."""
+    data = {"title": "PTB-XL", "train_records": 9, "train_folds": [1, 2]}
+    report = evaluate(answers(), CARD, training_of(CARD, Path("none")), samples=20)
+    fresh, tuned = (Card("imle_net", 0.0, 0.2, data=data | more) for more in ({}, {"started_from": "teacher"}))
+    assert "Started from" not in model_card("mine", fresh, {9: report})
+    assert "Started from the weights of `teacher`" in model_card("mine", tuned, {9: report})
 
 
 def test_the_model_card_names_groups_that_fare_worse():

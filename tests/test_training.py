@@ -439,6 +439,7 @@ def test_an_infarction_model_from_a_superclass_model(data, tmp_path):
     still = replace(one, learning_rate=1e-12, warmup_share=0.0, weight_decay=0.0)
     card = train(mi, NETWORK, still, tmp_path / "three", start=tmp_path / "five")
     assert (card.task, card.labels, card.scale) == ("mi", ("ASMI", "IMI", "NORM"), first.scale)
+    assert (card.data["started_from"], first.data.get("started_from")) == ("five", None)
     five, three = (keras.saving.load_model(tmp_path / name / "model.keras") for name in ("five", "three"))
     pairs = [(a, b) for a, b in zip(five.weights, three.weights, strict=True) if a.shape == b.shape]
     assert len(pairs) > len(five.weights) / 2

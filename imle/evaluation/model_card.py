@@ -109,6 +109,8 @@ def _protocol(card: Card, report: dict) -> str:
     if "train_folds" in card.data:
         folds = ", ".join(map(str, card.data["train_folds"]))
         lines.append(f"- Trained on {card.data['train_records']:,} records of {card.data['title']}, folds {folds}.")
+        if "started_from" in card.data:
+            lines.append(f"- Started from the weights of `{card.data['started_from']}`, not from random ones.")
     else:
         lines.append(f"- Not trained here: {', '.join(map(str, card.data.values())) or 'of unknown origin'}.")
     training = report["training"]

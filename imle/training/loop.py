@@ -273,7 +273,12 @@ class _Run:
             **asdict(self.scale),
             thresholds=dict(zip(self.task.labels, thresholds.round(4).tolist(), strict=True)),
             metrics={"fold9": {"macro_auc": round(auc, 5), "records": len(self.select_targets)}},
-            data={"title": self.data.title, "train_records": len(self.targets), "train_folds": list(TRAIN_FOLDS)},
+            data={
+                "title": self.data.title,
+                "train_records": len(self.targets),
+                "train_folds": list(TRAIN_FOLDS),
+                **({"started_from": self.start.name} if self.start else {}),
+            },
             recipe={**asdict(self.recipe), "best_epoch": epoch + 1},
             commit=_commit(),
             labels=self.task.labels,
