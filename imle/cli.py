@@ -287,14 +287,17 @@ def predict_all(data_dir: DataDir = DEFAULT_DATA, model: ModelName = "imle_net",
     """Probabilities for every record of a data set, kept for the records page; stopped and run again, it goes on."""
     with refusals():
         from imle.evaluation.cohort_predictions import RESULT, predict_cohort, predictions_folder
-        from imle.inference import default_engine, load_model, model_folder
+        from imle.inference import ENGINES, default_engine, load_model, model_folder
         from imle.ptbxl import PtbXl
 
         data, predictor = PtbXl(data_dir), load_model(model, engine)
-        folder = predictions_folder(data, model_folder(model), engine or default_engine())
+        usual = default_engine()
+        folder = predictions_folder(data, model_folder(model), engine or usual)
         with telling_bar() as tell:
             answers = predict_cohort(predictor, data, folder, tell)
     print(f"{folder / RESULT}: {len(answers):,} records")
+    if engine not in (None, usual):
+        print(f"The records page shows the answers of the {ENGINES[usual]} engine, not these.")
 
 
 @app.command()

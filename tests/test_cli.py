@@ -114,6 +114,16 @@ def test_leads_that_a_file_does_not_name_are_given_in_its_order(device_files):
     assert usual == by_commas != turned
 
 
+def test_answers_of_an_engine_that_the_records_page_does_not_use_say_so(tmp_path, monkeypatch):
+    """Whoever waited for them would look for them there."""
+    monkeypatch.setenv("IMLE_STATE_DIR", str(tmp_path))
+    words = ["predict-all", "--data-dir", DEMO_COHORT, "--model", "imle_net_plus"]
+    unused = "The records page shows the answers of the"
+    done = imle(*words, "--engine", "int8")
+    assert done.exit_code == 0 and "60 records" in done.stdout and unused in done.stdout
+    assert unused not in imle(*words).stdout
+
+
 def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
     """An empty output would be no JSON."""
     done = imle("predict", "--json", tmp_path / "missing.hea")
@@ -131,6 +141,10 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
         (
             ["predict", "--engine", "gpu", RECORDS[0]],
             "imle: there is no engine 'gpu'; choose one of fast, exact, int8, keras",
+        ),
+        (
+            ["predict", "--engine", "int8", "--model", "imle_net_plus_mi", RECORDS[0]],
+            "imle: imle_net_plus_mi has no int8 form; `imle int8` makes one",
         ),
         (
             ["explain", RECORDS[0], "--out", "{tmp}", "--level", "lead"],
