@@ -6,6 +6,7 @@ what weighs and sums after them stays in floating point. Jacob et al. 2018, doi:
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -77,4 +78,5 @@ def _nncf():
         import nncf
     except ImportError:
         raise BadChoice("nncf is not installed; `pip install -e '.[int8]'` in this project's folder adds it") from None
+    nncf.set_log_level(logging.WARNING)  # else a line for each operation that stays as it is
     return nncf
