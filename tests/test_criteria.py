@@ -1,5 +1,7 @@
 """Criteria with a record's numbers filled in, on simulated ECGs in which the criterion is planted and on normal ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from imle import LEADS
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, Criterion, Patient, judge, q_wave
 from imle.explain.guidelines import read_guidelines
 from imle.measure import MedianBeat, measure
+from imle.measure.measurements import Measured
 from imle.simulate import simulate
 
 WOMAN = Patient("F", 60)
@@ -112,3 +115,14 @@ def test_bounds_in_words():
         )
     ]
     assert asked == ["Axis −90° to −45°", "Axis 1° or more, under 2°", "Axis 1° or less"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(120.4, "120.4 ms"), (120.0, "120 ms"), (120.04, "120.04 ms"), (97.3, "97 ms")]
+)
+def test_a_number_is_shown_as_exactly_as_its_verdict_needs(value, shown):
+    """ "Over 120 ms; here 120 ms: met" would be read as a slip of the program."""
+    measured = measure(simulate("normal", 1, noise_mv=0.005, wander_mv=0.0).ecg)
+    measured = replace(measured, values={**measured.values, "qrs": Measured(value, "ms")})
+    found = judge(Criterion("qrs", over={"M": 120, "F": 120}), measured, LEADS, WOMAN)
+    assert (found.found, found.verdict) == (shown, MET if value > 120 else NOT_MET)

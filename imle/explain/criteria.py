@@ -7,7 +7,7 @@ from the median beat and the intervals of `imle.measure`. How much a criterion i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,11 +80,18 @@ def judge(criterion: Criterion, measured: Measurements, leads: tuple[str, ...], 
         value = measure.find(measured, leads, patient)
     except NotMeasured as reason:
         return Finding(asked, f"n/a ({reason})", CANNOT_TELL)
-    found = _number(value, measure)
-    answers = {_within(criterion, value, sex) for sex in ([patient.sex] if patient.sex else ["M", "F"])}
+    sexes = [patient.sex] if patient.sex else ["M", "F"]
+    answers = _answers(criterion, value, sexes)
+    # With so many decimals that the number as shown has the verdict beside it: 2.77 is not over 2.8, but rounds to it.
+    enough = (n for n in range(measure.decimals, 4) if _answers(criterion, round(value, n), sexes) == answers)
+    found = _number(value, replace(measure, decimals=next(enough, 4)))
     if len(answers) > 1:
         return Finding(asked, f"{found}, sex not known", CANNOT_TELL)
     return Finding(asked, found, MET if answers.pop() else NOT_MET)
+
+
+def _answers(criterion: Criterion, value: float, sexes: list[str]) -> set[bool]:
+    return {_within(criterion, value, sex) for sex in sexes}
 
 
 def _within(criterion: Criterion, value: float, sex: str) -> bool:
