@@ -210,6 +210,24 @@ def panel(app: AppTest) -> str:
     return next(html.proto.body for html in app.get("html") if "beside the guidelines" in html.proto.body)
 
 
+def test_the_guideline_panel_is_of_the_heatmaps_on_the_screen(dashboard, tiny_ptbxl, monkeypatch):
+    """Figures of attention below a picture of occlusion would be read as those of what is seen."""
+    codes = PtbXl(tiny_ptbxl).catalogue["codes"]
+    record = str(next(number for number, own in codes.items() if "IMI" in own))
+    elsewhere = np.zeros((12, 1000), np.float32)
+    elsewhere[6] = 1 / 1000  # V1, where nobody looks for an inferior infarction
+    monkeypatch.setattr(state, "attribution", lambda record, label, method: elsewhere)
+    nowhere, attention, occlusion = "<b>0.00</b> <i>(0.25", "combined attention", "occlusion"
+    app = dashboard(EXPLAIN, record=record, reveal="yes")
+    assert nowhere not in panel(app) and f"Share of the {attention};" in texts(app)
+    app = dashboard(EXPLAIN, record=record, reveal="yes", level="occlusion")
+    assert nowhere in panel(app) and f"Share of the {occlusion};" in texts(app)
+    assert f"Share of the {attention};" not in texts(app) and "On these leads" in panel(app)
+    app = dashboard(EXPLAIN, record=record, reveal="yes", level="occlusion", other="combined")
+    assert "<th scope='col'>Occlusion</th><th scope='col'>Combined attention</th>" in panel(app)
+    assert panel(app).count(nowhere) == 1 and f"Share of the {attention};" in texts(app)
+
+
 def test_a_model_that_only_has_a_shipped_ones_name_is_not_held_against_its_average(dashboard, monkeypatch, tmp_path):
     """Another model's average record would call this model's heatmaps its habit, or its own."""
     own = tmp_path / "imle_net"

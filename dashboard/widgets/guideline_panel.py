@@ -1,4 +1,4 @@
-"""One record's heatmap beside the guidelines of its diagnoses, and whether it is the record's own or anybody's."""
+"""One record's heatmaps beside the guidelines of its diagnoses, and whether they are the record's own or anybody's."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from imle.leads import LEADS
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
-HEAD = ["", "Where cardiologists look", "Criteria", "On these leads", "In these places"]
+HEAD = ["", "Where cardiologists look", "Criteria"]
 OUTLINE = "outline"
 SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
 @dataclass(frozen=True)
 class Held:
-    """The record's heatmaps that are held against the guidelines: the model's attention, else what `method` attributes."""
+    """The record's heatmaps by one method that are held against the guidelines: attention, or what `method` attributes."""
 
     subject: Subject
     explanation: Explanation
@@ -67,17 +67,19 @@ class Held:
         return None if self.agreement is None or self.is_of_another else self.agreement.averages.get(label)
 
 
-def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, heat: Heat | None) -> None:
+def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, shown: list[Heat]) -> None:
     """A row a diagnosis of the record that the guidelines place: how much of the heatmap for it lies there.
 
-    The heatmap is the model's attention; of a model without any, the one that is shown, `heat`.
+    The heatmaps are by the methods of those `shown`, one or two; where none is, the model's attention, if it has any.
     """
-    if not explanation.levels and heat is None:
+    methods = dict.fromkeys(heat.method for heat in shown) or ([ATTENTION] if explanation.levels else [])
+    held = [Held(subject, explanation, method) for method in methods]
+    if not held:
         return
-    held = Held(subject, explanation, ATTENTION if explanation.levels else heat.method)
     segments = segment_of_samples(measured)
-    _likeness(held, segments)
     try:
+        for one in held:
+            _likeness(one, segments)
         found = _diagnoses(subject)
         rows = [_row(code, place, held, segments, _criteria(place, subject, measured)) for code, place in found.items()]
     except Refusal as error:
@@ -87,14 +89,14 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Guidelines", anchor=False, width="content")
             _outline_choice(list(found))
-        figure_table("The heatmap beside the guidelines", HEAD, rows, state.dark())
-        beside = (
-            "by chance"
-            if held.agreement is None or held.is_of_another
-            else "by chance, and of the average record's heatmap"
-        )
-        note(f"Share of the {held.title}; in brackets {beside}.")
-    if held.is_of_another:
+        # Of two heatmaps a column each, so that the table is no wider than the page.
+        shares = ["On these leads", "In these places"] if len(held) == 1 else [_capital(one.title) for one in held]
+        figure_table("The heatmap beside the guidelines", [*HEAD, *shares], rows, state.dark())
+        for one in held:
+            none = one.agreement is None or one.is_of_another
+            beside = "by chance" if none else "by chance, and of the average record's heatmap"
+            note(f"Share of the {one.title}; in brackets {beside}.")
+    if any(one.is_of_another for one in held):
         note(
             f"The average heatmap that is kept for {explanation.model} is of another model of that name (its weights, scale "
             "or temperature differ), so this record is not held against it; imle guidelines makes this model's own."
@@ -150,7 +152,7 @@ def _likeness(held: Held, segments: np.ndarray) -> None:
     alike = overlap(lead_segment_shares(held.of(label), segments), average)
     if alike >= LIKE_AVERAGE:
         st.markdown(plain(
-            f"This heatmap looks like that of the average record ({alike:.0%} of it lies where the average's lies): "
+            f"The heatmap of {held.title} looks like that of the average record ({alike:.0%} of it lies where the average's lies): "
             "it says little about this one."
         ))  # fmt: skip
 
@@ -162,17 +164,29 @@ def _criteria(place: Guideline, subject: Subject, measured: Measurements) -> str
     return "<br>".join(lines) or NONE
 
 
-def _row(code: str, place: Guideline, held: Held, segments: np.ndarray, criteria: str) -> str:
+def _row(code: str, place: Guideline, held: list[Held], segments: np.ndarray, criteria: str) -> str:
+    shares = [_shares(place, one, segments) for one in held]
+    cells = (
+        shares[0] if len(held) == 1 else [f"{on} on these leads<br>{within} in these places" for on, within in shares]
+    )
+    leads = "all leads" if len(place.leads) == len(LEADS) else ", ".join(place.leads)
+    looked = f"{leads} <i>{', '.join(place.segments)}</i>"
+    return row(f"{escape(code)} <i>{escape(place.title)}</i>", looked, criteria, *cells)
+
+
+def _shares(place: Guideline, held: Held, segments: np.ndarray) -> tuple[str, str]:
+    """Of the heatmap for the diagnosis: what lies on the leads, and what in the places."""
     heatmap, average = held.of(place.superclass), held.average(place.superclass)
     mask, leads = place.mask(segments), np.isin(LEADS, place.leads)
     control = None if average is None else spread_over(average, segments)
-    return row(
-        f"{escape(code)} <i>{escape(place.title)}</i>",
-        f"{', '.join(place.leads)} <i>{', '.join(place.segments)}</i>",
-        criteria,
+    return (
         _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum()),
         _share(relevance_mass(heatmap, mask), area(mask), None if control is None else relevance_mass(control, mask)),
     )
+
+
+def _capital(title: str) -> str:
+    return f"{title[:1].upper()}{title[1:]}"
 
 
 def _share(value: float, chance: float, average: float | None) -> str:

@@ -54,10 +54,12 @@ def reading(subject: Subject, view: View, report_place) -> None:
     with report_place:  # of what is on the screen, hence after all of it
         report_menu(subject, ecg, explanation, measured, view, [one for one in (heat, other) if one])
     if view.revealed:
-        _opinions(subject, explanation, measured, heat)
+        _opinions(subject, explanation, measured, heat, other)
 
 
-def _opinions(subject: Subject, explanation: Explanation | None, measured: Measurements, heat: Heat | None) -> None:
+def _opinions(
+    subject: Subject, explanation: Explanation | None, measured: Measurements, heat: Heat | None, other: Heat | None
+) -> None:
     with st.container(key="opinions"):
         said, answered, looked = st.columns(3, gap="large")
     with said:
@@ -67,7 +69,7 @@ def _opinions(subject: Subject, explanation: Explanation | None, measured: Measu
             opinions.model_answer(explanation)
         with looked:
             opinions.lead_importance(explanation, heat, expected_leads(subject, explanation.label))
-        guideline_panel(subject, explanation, measured, heat)
+        guideline_panel(subject, explanation, measured, [one for one in (heat, other) if one])
         what_if(subject, explanation, measured)
 
 
