@@ -171,7 +171,7 @@ def _mean_of(values: np.ndarray, samples: int = SAMPLES) -> Interval:
 
 
 def _points(share: float) -> str:
-    return f"{100 * share:+.0f}".replace("-", "−")
+    return f"{round(100 * share):+d}".replace("-", "−")
 
 
 def _place_words(guideline: Guideline) -> str:
