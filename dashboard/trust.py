@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,32 +16,61 @@ ALIKE = 0.5
 EVERY = "all"
 
 
-def warning(model: str, method: str, title: str, is_of_model: Callable[[dict], bool]) -> str | None:
-    """A sentence where the method's heatmaps of the model hardly depend on its weights; None where they do, or nobody looked.
+def warnings(model: str, method: str, title: str, label: str, is_of_model: Callable[[dict], bool]) -> list[str]:
+    """Sentences where the method's heatmaps of the model hardly depend on its weights, or name what `label` does not rest on.
 
-    is_of_model: whether a table with these words on its run is of the model, and not only of one with its name.
+    None of them where they pass, or nobody looked. is_of_model: whether a table with these words on its run is of the model, and
+    not only of one with its name.
     """
-    path = FOLDER / f"{model}.json"
-    if not path.is_file():
-        return None
-    about, last_sanity = _read(path, path.stat().st_mtime)
-    found = last_sanity.get(method) if is_of_model(about) else None
-    if found is None or found < ALIKE:
-        return None
-    return (
-        f"{title} hardly depends on what the model has learnt: with all its weights drawn anew, the heatmaps still agree "
-        f"by a rank correlation of {found:.2f}. Do not take it for an explanation."
-    )
+    # Of one method in two tables, that of more records counts.
+    tables = [_read(path, path.stat().st_mtime) for path in _files(model)]
+    tables = sorted((one for one in tables if is_of_model(one.about)), key=lambda one: one.about.get("records", 0))
+    last_sanity = {name: value for one in tables for name, value in one.last_sanity.items()}
+    deletion_gains = {key: row for one in tables for key, row in one.deletion_gains.items()}
+    found = []
+    alike = last_sanity.get(method)
+    if alike is not None and alike >= ALIKE:
+        found.append(
+            f"{title} hardly depends on what the model has learnt: with all its weights drawn anew, the heatmaps still agree "
+            f"by a rank correlation of {alike:.2f}. Do not take it for an explanation."
+        )
+    gain = deletion_gains.get((method, label))
+    if gain is not None and gain["high"] is not None and gain["high"] < 0:
+        found.append(
+            f"{title} does not name what {label} rests on: in {gain['records']} records with it, hiding what it names first cost "
+            f"the answer less than hiding places at random (by {-gain['value']:.2f}, {-gain['high']:.2f} to {-gain['low']:.2f})."
+        )
+    return found
+
+
+def _files(model: str) -> list[Path]:
+    """The tables of the model: of all its methods, and of some in more records (`imle trust --method`)."""
+    return [path for path in (FOLDER / f"{model}.json", *sorted(FOLDER.glob(f"{model}-*.json"))) if path.is_file()]
+
+
+@dataclass(frozen=True)
+class Table:
+    """about: the words on the run. last_sanity: by method, the rank correlation with the heatmaps of a model of weights all
+    drawn anew. deletion_gains: by method and label, the row of how much more hiding what it names costs than at random.
+    """
+
+    about: dict
+    last_sanity: dict[str, float]
+    deletion_gains: dict[tuple[str, str], dict]
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: float) -> tuple[dict, dict[str, float]]:
-    """The words on the run; and by method, the rank correlation with the heatmaps of a model of weights all drawn anew."""
+def _read(path: Path, changed: float) -> Table:
+    """The table in the file; an empty one where it is damaged."""
     try:
         about = json.loads(path.read_text())
         rows = about.pop("rows")
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}, {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Table({}, {}, {})
     of_all = [row for row in rows if row["group"] == EVERY and row["measure"].startswith("sanity_")]
     last = max((row["measure"] for row in of_all), default=None)
-    return about, {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None}
+    return Table(
+        about,
+        {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None},
+        {(row["method"], row["group"]): row for row in rows if row["measure"] == "deletion_gain"},
+    )

@@ -1,13 +1,15 @@
 """The warning beside a heatmap that failed its checks, from the table of `imle trust`."""
 
 import json
-from functools import partial
 
 import pytest
 
 from dashboard import trust
+from imle.labels import LABELS
 
-warning = partial(trust.warning, is_of_model=lambda about: True)
+
+def warning(model: str, method: str, title: str, label: str = "MI") -> str:
+    return "\n".join(trust.warnings(model, method, title, label, is_of_model=lambda about: True))
 
 
 @pytest.fixture
@@ -18,6 +20,9 @@ def folder(tmp_path, monkeypatch):
         for method, last in (("saliency", 0.8), ("occlusion", 0.1), ("attention", None))
         for step, group, value in ((1, "all", 0.9), (6, "all", last), (6, "MI", 0.9))
     ]
+    for label, low, high in (("MI", -0.3, -0.1), ("CD", -0.3, 0.1), ("HYP", None, None)):
+        gain = {"value": -0.2, "low": low, "high": high, "records": 12}
+        rows.append({"method": "attention", "measure": "deletion_gain", "group": label, **gain})
     (tmp_path / "sharp.json").write_text(json.dumps({"weights": "those of sharp", "rows": rows}))
     return tmp_path
 
@@ -25,21 +30,50 @@ def folder(tmp_path, monkeypatch):
 def test_only_a_method_that_survives_randomisation_is_warned_of(folder):
     """The first steps leave most of the model as it is: likeness after the last one is what tells."""
     assert "rank correlation of 0.80" in warning("sharp", "saliency", "Saliency")
-    assert warning("sharp", "occlusion", "Occlusion") is None
-    assert warning("sharp", "attention", "Attention") is None
+    assert warning("sharp", "occlusion", "Occlusion") == ""
+    assert warning("sharp", "attention", "Attention", "CD") == ""
 
 
 def test_without_a_table_nothing_is_said(folder):
     """A model of one's own has none; a damaged table must not take the page down."""
-    assert warning("mine", "saliency", "Saliency") is None
+    assert warning("mine", "saliency", "Saliency") == ""
     for damaged in ("{", "[]", '{"model": "bad"}', '{"rows": []}'):
         (folder / "bad.json").write_text(damaged)
-        assert warning("bad", "saliency", "Saliency") is None
+        assert warning("bad", "saliency", "Saliency") == ""
         trust._read.cache_clear()
 
 
 def test_the_table_of_another_model_of_that_name_says_nothing(folder):
     """A model of one's own in a folder called imle_net_plus was never put to the checks that the shipped one failed."""
     asked = []
-    assert trust.warning("sharp", "saliency", "Saliency", asked.append) is None
+    assert trust.warnings("sharp", "saliency", "Saliency", "MI", asked.append) == []
     assert asked == [{"weights": "those of sharp"}]
+
+
+def test_a_heatmap_that_names_what_the_label_does_not_rest_on_is_warned_of(folder):
+    """Attention that lies where nothing counts looks like any other; only hiding it tells. A doubtful one is not accused."""
+    found = warning("sharp", "attention", "Attention")
+    assert found == (
+        "Attention does not name what MI rests on: in 12 records with it, hiding what it names first cost the answer less "
+        "than hiding places at random (by 0.20, 0.10 to 0.30)."
+    )
+    assert warning("sharp", "attention", "Attention", "HYP") == warning("sharp", "attention", "Attention", "NORM") == ""
+
+
+def test_more_records_say_it_better(folder):
+    """Ten records made a warning that thirty took back; the file of one method lies beside that of all."""
+    gain = {"method": "attention", "measure": "deletion_gain", "group": "MI", "value": 0.0, "low": -0.1, "high": 0.1}
+    for records, wanted in ((11, True), (30, False)):
+        rows = [gain | {"records": records // 5}]
+        (folder / f"sharp-attention{records}.json").write_text(json.dumps({"records": records, "rows": rows}))
+        (folder / "sharp.json").write_text(
+            json.dumps(json.loads((folder / "sharp.json").read_text()) | {"records": 20})
+        )
+        trust._read.cache_clear()
+        assert bool(warning("sharp", "attention", "Attention")) == wanted
+
+
+def test_shipped_attention_of_imle_net_is_warned_of_for_infarctions_alone():
+    """What docs/findings.md says of it must be said where it is looked at."""
+    told = {label: warning("imle_net", "attention", "Attention", label) for label in LABELS}
+    assert [label for label, sentence in told.items() if sentence] == ["MI"]

@@ -21,7 +21,8 @@ def disagreement(explanation: Explanation, measured: Measurements, shown: list[H
     """A warning where attention and an attribution that is shown point at different places, or a heatmap failed its checks."""
     segments = segment_of_samples(measured)
     for name, heat in {heat.method: heat for heat in shown}.items():
-        if failed := trust.warning(explanation.model, name, METHODS[name].title, state.is_of_model_in_use):
+        label = heat.label or explanation.leading  # attention that all labels share is the leading one's too
+        for failed in trust.warnings(explanation.model, name, METHODS[name].title, label, state.is_of_model_in_use):
             st.warning(plain(failed))
         if name == ATTENTION or not explanation.levels:
             continue
