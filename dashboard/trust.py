@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from imle.evaluation.results import RESULTS
+from imle.explain.attribution import METHODS
 
 FOLDER = RESULTS / "trust"
 # A heatmap that stays this much alike when all weights are drawn anew shows the record rather than the model.
@@ -37,10 +38,24 @@ def warnings(model: str, method: str, title: str, label: str, is_of_model: Calla
     gain = deletion_gains.get((method, label))
     if gain is not None and gain["high"] is not None and gain["high"] < 0:
         found.append(
-            f"{title} does not name what {label} rests on: in {gain['records']} records with it, hiding what it names first cost "
-            f"the answer less than hiding places at random (by {-gain['value']:.2f}, {-gain['high']:.2f} to {-gain['low']:.2f})."
+            f"{title} does not show what {label} rests on: in {gain['records']} records with it, hiding what it names lowered "
+            f"the probability by {-gain['value']:.2f} ({-gain['high']:.2f} to {-gain['low']:.2f}) less than hiding places at "
+            f"random.{_better(deletion_gains, label)}"
         )
     return found
+
+
+def _better(deletion_gains: dict[tuple[str, str], dict], label: str) -> str:
+    """The method whose places cost `label` most, where one's cost more than those at random."""
+    shown = {
+        method: row["value"]
+        for (method, group), row in deletion_gains.items()
+        if group == label and method in METHODS and row["low"] is not None and row["low"] > 0
+    }
+    if not shown:
+        return ""
+    best = max(shown, key=shown.get)
+    return f" {METHODS[best].title} does: {shown[best]:.2f} more than at random."
 
 
 def _files(model: str) -> list[Path]:

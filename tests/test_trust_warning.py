@@ -23,6 +23,9 @@ def folder(tmp_path, monkeypatch):
     for label, low, high in (("MI", -0.3, -0.1), ("CD", -0.3, 0.1), ("HYP", None, None)):
         gain = {"value": -0.2, "low": low, "high": high, "records": 12}
         rows.append({"method": "attention", "measure": "deletion_gain", "group": label, **gain})
+    for method, low in (("saliency", -0.1), ("occlusion", 0.3), ("average_attention", 0.3)):
+        gain = {"value": 0.4, "low": low, "high": 0.5, "records": 12}
+        rows.append({"method": method, "measure": "deletion_gain", "group": "MI", **gain})
     (tmp_path / "sharp.json").write_text(json.dumps({"weights": "those of sharp", "rows": rows}))
     return tmp_path
 
@@ -54,8 +57,8 @@ def test_a_heatmap_that_names_what_the_label_does_not_rest_on_is_warned_of(folde
     """Attention that lies where nothing counts looks like any other; only hiding it tells. A doubtful one is not accused."""
     found = warning("sharp", "attention", "Attention")
     assert found == (
-        "Attention does not name what MI rests on: in 12 records with it, hiding what it names first cost the answer less "
-        "than hiding places at random (by 0.20, 0.10 to 0.30)."
+        "Attention does not show what MI rests on: in 12 records with it, hiding what it names lowered the probability by 0.20 "
+        "(0.10 to 0.30) less than hiding places at random. Occlusion does: 0.40 more than at random."
     )
     assert warning("sharp", "attention", "Attention", "HYP") == warning("sharp", "attention", "Attention", "NORM") == ""
 
