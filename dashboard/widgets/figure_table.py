@@ -11,6 +11,7 @@ import streamlit as st
 
 from imle.figures.compare import Series
 from imle.figures.theme import Theme, theme_of
+from imle.measure import signed
 
 NONE = "–"
 
@@ -46,12 +47,12 @@ def figure(value: float | None, low: float = np.nan, high: float = np.nan, decim
 
 def gain(value: float, low: float, high: float) -> str:
     """A difference with its sign, and its interval in quieter letters."""
-    return f"<b>{_signed(value)}</b> <i>{_signed(low)} to {_signed(high)}</i>"
+    return f"<b>{signed(value)}</b> <i>{signed(low)} to {signed(high)}</i>"
 
 
 def gain_alone(value: float) -> str:
     """A difference with its sign."""
-    return f"<b>{_signed(value)}</b>"
+    return f"<b>{signed(value)}</b>"
 
 
 def model_title(series: Series, dark: bool) -> str:
@@ -87,11 +88,6 @@ def _colours(dark: bool) -> str:
     """The theme's quiet colours for style.css, which Streamlit gives to its components alone."""
     theme = theme_of(dark)
     return f"--muted: {theme.muted}; --rule: {theme.rule}"
-
-
-def _signed(value: float) -> str:
-    text = f"{value:+.2f}"
-    return text.replace("-", "−") if float(text) else "0.00"
 
 
 def _sample(series: Series, theme: Theme) -> str:

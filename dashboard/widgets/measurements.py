@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from imle.measure import TITLES, Measured, Measurements
+from imle.measure import TITLES, Measured, Measurements, signed
 
 ON_THE_LINE = ("heart_rate", "pr", "qrs", "qt", "qtc_bazett", "qtc_fridericia", "axis")
 
@@ -40,5 +40,5 @@ def _st_levels(measured: Measurements) -> list[str]:
     if not shown:
         reason = next((value.reason for value in measured.st_mv.values() if value.reason), "")
         return [f"<span>ST at J + 60 ms <b>n/a</b> <i>{escape(reason)}</i></span>"]
-    levels = [f"<span>{lead} <b>{value.value:+.2f}</b></span>" for lead, value in shown.items()]
+    levels = [f"<span>{lead} <b>{signed(value.value)}</b></span>" for lead, value in shown.items()]
     return ["<span>ST at J + 60 ms, mV</span>", *levels]

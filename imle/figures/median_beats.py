@@ -32,7 +32,7 @@ from imle.figures.sheet import (
 )
 from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
 from imle.leads import LEADS
-from imle.measure import Measurements, MedianBeat, average_over_beats
+from imle.measure import Measurements, MedianBeat, average_over_beats, signed
 from imle.measure.measurements import ST_AFTER_J_S
 from imle.measure.median_beat import AFTER_S, BEFORE_S
 
@@ -319,12 +319,6 @@ def scale_text(beat: MedianBeat) -> str:
 def st_text(measurements: Measurements, lead: str) -> str:
     level = measurements.st_mv[lead].value
     return "ST n/a" if level is None else f"ST {signed(level)} mV"
-
-
-def signed(level_mv: float) -> str:
-    """With its sign, a true minus; 0.00 has none."""
-    text = f"{level_mv:+.2f}".replace("-", "−")
-    return "0.00" if text[1:] == "0.00" else text
 
 
 def signed_ms(from_r_s: float) -> str:

@@ -97,6 +97,12 @@ def _beat_as_json(beat: MedianBeat) -> dict:
     }
 
 
+def signed(value: float) -> str:
+    """With its sign, a true minus; 0.00 has none."""
+    text = f"{value:+.2f}".replace("-", "−")
+    return "0.00" if text[1:] == "0.00" else text
+
+
 def measure(ecg: Ecg) -> Measurements:
     """All measurements of one record. Below 500 Hz it is interpolated to that rate, so 500 Hz gives the finest.
 
