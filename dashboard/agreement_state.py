@@ -74,4 +74,5 @@ def _overview(one: Heatmaps, changed: float, among: str, codes: tuple[str, ...])
 def _overview_of_two(
     first: Heatmaps, second: Heatmaps, changed: tuple[float, float], among: str, codes: tuple[str, ...]
 ) -> pd.DataFrame:
-    return agreements.overview_of_two(*(narrowed(agreement(one), among) for one in (first, second)), table())
+    rows = [narrowed(agreement(one), among).rows for one in (first, second)]
+    return agreements.overview_of_two(overview(first, among), overview(second, among), *rows)

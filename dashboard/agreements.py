@@ -146,14 +146,16 @@ def overview(found: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFram
     return main.reset_index(drop=True)
 
 
-def overview_of_two(first: CohortAgreement, second: CohortAgreement, table: dict[str, Guideline]) -> pd.DataFrame:
-    """The diagnoses that both have: what `overview` says of the first, `other_value` and so on of the second, and by how
-    much the first gains more over its average heatmap than the second over its own: more, more_low, more_high, of `both` records.
+def overview_of_two(
+    ours: pd.DataFrame, theirs: pd.DataFrame, first: pd.DataFrame, second: pd.DataFrame
+) -> pd.DataFrame:
+    """The diagnoses that both have: what the overview `ours` says of the rows `first`, `other_value` and so on what `theirs`
+    says of `second`, and by how much the first gain more over their average heatmap than the second over theirs: more,
+    more_low, more_high, of `both` records.
     """
-    ours, theirs = overview(first, table), overview(second, table)
     own = ["value", "low", "high", "gain", "gain_low", "gain_high"]
     found = ours.merge(theirs[["code", *own]].rename(columns={name: f"other_{name}" for name in own}), on="code")
-    pairs = first.rows.merge(second.rows, on=["ecg_id", "code"], suffixes=("", "_other"))
+    pairs = first.merge(second, on=["ecg_id", "code"], suffixes=("", "_other"))
     more, both = [], []
     for code, score in zip(found["code"], found["score"], strict=True):
         rows = pairs[pairs["code"] == code]

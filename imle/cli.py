@@ -14,7 +14,7 @@ from rich.progress import MofNCompleteColumn, TextColumn
 from imle.cli_jobs import app as jobs_app
 from imle.cli_shards import app as shards_app
 from imle.errors import Refusal
-from imle.shell import bar, complain, refusals, telling_bar, training_bar
+from imle.shell import Engine, ModelName, bar, complain, refusals, telling_bar, training_bar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with a page of notices
 
@@ -31,8 +31,6 @@ app.add_typer(shards_app)
 DEFAULT_DATA = Path("data/ptbxl")
 
 DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
-ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
-Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
 UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
 RECIPES_OWN = "the network's recipe"

@@ -9,14 +9,12 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import complain, refusals, telling_bar
+from imle.shell import Engine, ModelName, complain, refusals, telling_bar
 
 app = typer.Typer(add_completion=False)
 
 ShardsIn = Annotated[Path, typer.Argument(metavar="IN", help="A folder of Parquet shards (ecg_id, signal).")]
 ShardsOut = Annotated[Path, typer.Argument(help="A folder for the answers, a shard for each.")]
-ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
-Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes that share it.", show_default="one a machine")]
 
 

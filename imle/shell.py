@@ -1,16 +1,21 @@
-"""What every command of the shell shares: one sentence and status 2 for bad input, and bars on standard error."""
+"""What every command of the shell shares: options, one sentence and status 2 for bad input, and bars on standard error."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from imle.errors import Refusal
+
+# Options that several commands take.
+ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
+Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 
 err = Console(stderr=True)
 

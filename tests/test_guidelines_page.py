@@ -227,7 +227,8 @@ def test_all_diagnoses_of_two_are_held_against_each_other_by_what_they_gain(page
     few = habit.rows.assign(**higher)[(habit.rows["code"] != "ASMI") | (habit.rows["ecg_id"] > 10)]
     write_agreement(tmp_path / "habit-attention.parquet", replace(habit, rows=few.reset_index(drop=True)))
     first, second = (read_agreement(tmp_path / f"{name}-attention.parquet") for name in ("own", "habit"))
-    found = agreements.overview_of_two(first, second, read_guidelines()).set_index("code")
+    overviews = [agreements.overview(one, read_guidelines()) for one in (first, second)]
+    found = agreements.overview_of_two(*overviews, first.rows, second.rows).set_index("code")
     assert set(found.index) == set(MEANS) & set(agreements.codes_of(first))
     for code, score in found["score"].items():
         pairs = first.rows.merge(second.rows, on=["ecg_id", "code"], suffixes=("", "_b")).query("code == @code")

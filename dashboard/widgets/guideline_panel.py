@@ -62,9 +62,14 @@ class Held:
         """Whether that is of another model, which only has the name."""
         return self.agreement is not None and not state.is_of_model_in_use(self.agreement.about)
 
+    @property
+    def has_average(self) -> bool:
+        """Whether average heatmaps of this very model are kept."""
+        return self.agreement is not None and not self.is_of_another
+
     def average(self, label: str) -> np.ndarray | None:
         """(12, 6) of the average record for this model and label; None where none is kept."""
-        return None if self.agreement is None or self.is_of_another else self.agreement.averages.get(label)
+        return self.agreement.averages.get(label) if self.has_average else None
 
 
 def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, shown: list[Heat]) -> None:
@@ -90,11 +95,11 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
             st.subheader("Guidelines", anchor=False, width="content")
             _outline_choice(list(found))
         # Of two heatmaps a column each, so that the table is no wider than the page.
-        shares = ["On these leads", "In these places"] if len(held) == 1 else [_capital(one.title) for one in held]
+        titles = [f"{one.title[:1].upper()}{one.title[1:]}" for one in held]
+        shares = titles if len(held) > 1 else ["On these leads", "In these places"]
         figure_table("The heatmap beside the guidelines", [*HEAD, *shares], rows, state.dark())
         for one in held:
-            none = one.agreement is None or one.is_of_another
-            beside = "by chance" if none else "by chance, and of the average record's heatmap"
+            beside = "by chance, and of the average record's heatmap" if one.has_average else "by chance"
             note(f"Share of the {one.title}; in brackets {beside}.")
     if any(one.is_of_another for one in held):
         note(
@@ -183,10 +188,6 @@ def _shares(place: Guideline, held: Held, segments: np.ndarray) -> tuple[str, st
         _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum()),
         _share(relevance_mass(heatmap, mask), area(mask), None if control is None else relevance_mass(control, mask)),
     )
-
-
-def _capital(title: str) -> str:
-    return f"{title[:1].upper()}{title[1:]}"
 
 
 def _share(value: float, chance: float, average: float | None) -> str:

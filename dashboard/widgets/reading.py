@@ -51,15 +51,17 @@ def reading(subject: Subject, view: View, report_place) -> None:
     if explanation:
         in_words(explanation)
         other = _other(subject, ecg, explanation, measured, view, heat)
+    shown = [one for one in (heat, other) if one]
     with report_place:  # of what is on the screen, hence after all of it
-        report_menu(subject, ecg, explanation, measured, view, [one for one in (heat, other) if one])
+        report_menu(subject, ecg, explanation, measured, view, shown)
     if view.revealed:
-        _opinions(subject, explanation, measured, heat, other)
+        _opinions(subject, explanation, measured, heat, shown)
 
 
 def _opinions(
-    subject: Subject, explanation: Explanation | None, measured: Measurements, heat: Heat | None, other: Heat | None
+    subject: Subject, explanation: Explanation | None, measured: Measurements, heat: Heat | None, shown: list[Heat]
 ) -> None:
+    """`heat` is the first sheet's, `shown` those of all sheets."""
     with st.container(key="opinions"):
         said, answered, looked = st.columns(3, gap="large")
     with said:
@@ -69,7 +71,7 @@ def _opinions(
             opinions.model_answer(explanation)
         with looked:
             opinions.lead_importance(explanation, heat, expected_leads(subject, explanation.label))
-        guideline_panel(subject, explanation, measured, [one for one in (heat, other) if one])
+        guideline_panel(subject, explanation, measured, shown)
         what_if(subject, explanation, measured)
 
 

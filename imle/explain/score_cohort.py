@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -141,19 +142,20 @@ class _Cohort:
         averages, of_surest = {}, {}
         for label, own in zip(self.predictor.labels, surest, strict=True):
             both = np.union1d(chosen, own)
-
-            def shares(label=label, both=both, done=done) -> dict[str, np.ndarray]:
-                found = []
-                for first in range(0, len(both), STEP):
-                    tell("averaging", done + first, total)
-                    found += [lead_segment_shares(*one) for one in self.heatmaps(both[first : first + STEP], label)]
-                return {"shares": np.stack(found)}
-
-            found = steps.once(f"shares-{label}", shares)["shares"]
+            make = partial(self._shares, both, label, done, total, tell)
+            found = steps.once(f"shares-{label}", make)["shares"]
             averages[label] = found[np.isin(both, chosen)].mean(axis=0)
             of_surest[label] = found[np.isin(both, own)].mean(axis=0)
             done += len(both)
         return averages, of_surest
+
+    def _shares(self, ids: np.ndarray, label: str, done: int, total: int, tell: Tell) -> dict[str, np.ndarray]:
+        """`shares` (n, 12, 6) of the records' heatmaps; `done` of `total` were averaged before."""
+        found = []
+        for first in range(0, len(ids), STEP):
+            tell("averaging", done + first, total)
+            found += [lead_segment_shares(*one) for one in self.heatmaps(ids[first : first + STEP], label)]
+        return {"shares": np.stack(found)}
 
     def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:
         """The rows of `cases` with everything but their probability."""
