@@ -36,6 +36,8 @@ DEFAULT_MODEL = "imle_net"
 FILTER_KEYS = tuple(field.name for field in fields(Filters))
 ORDER_KEYS = ("sort", "reverse")
 EYE_RATES_HZ = (500, 100)
+# What a session keeps of uploaded ECGs: what was read, what was computed of the one shown, and which that is.
+UPLOADS_READ, OF_UPLOAD, UPLOAD_CHOICE = "upload_read", "of_upload", "upload_choice"
 # How long a change of a record's file, under the same catalogue, may go unnoticed; to look takes 0.1 s.
 UNNOTICED_S = 300
 
@@ -72,6 +74,22 @@ def follow_usual() -> None:
     chosen = st.session_state.get("model")
     if chosen is not None and (chosen not in models() or (before != usual and chosen == before)):
         st.session_state["model"] = usual
+
+
+def follow_link() -> None:
+    """Choose the model that the link names, where it names another than before; before the choice is drawn."""
+    asked = st.query_params.get("model")
+    if asked != st.session_state.get("model_url") and asked in models():
+        st.session_state["model"] = asked
+
+
+def link_model(always: bool) -> None:
+    """Write the model that is chosen into the link; the usual one only where it is to be there `always`."""
+    if always or model_name() != usual_model():
+        st.query_params["model"] = model_name()
+    else:
+        st.query_params.pop("model", None)
+    st.session_state["model_url"] = st.query_params.get("model")
 
 
 def chosen_model_folder() -> Path:
@@ -180,6 +198,13 @@ def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
     """What speaks for `label` in an uploaded ECG by `method`, as a heatmap; kept in the session alone."""
     what = f"attributed {label} {method} {model_name()}"
     return _once(ecg, what, lambda: attributing(predictor(), ecg)(label, method))
+
+
+def forget_uploads() -> None:
+    """Keep nothing more of uploaded ECGs: not what was read, nor what was computed of them, nor which was chosen."""
+    for key in (UPLOADS_READ, OF_UPLOAD):
+        st.session_state.pop(key, None)
+    forget(UPLOAD_CHOICE)
 
 
 def filters() -> Filters:
@@ -318,10 +343,10 @@ def _changed(path: Path) -> float:
 
 def _once(ecg: Ecg, what: str, make):
     """`make()` for this very Ecg, remembered in the session until another is asked for."""
-    kept = st.session_state.get(f"upload_{what}")
-    if kept is None or kept[0] is not ecg:
-        kept = st.session_state[f"upload_{what}"] = (ecg, make())
-    return kept[1]
+    kept = st.session_state.setdefault(OF_UPLOAD, {})
+    if what not in kept or kept[what][0] is not ecg:
+        kept[what] = (ecg, make())
+    return kept[what][1]
 
 
 def _frozen(value):

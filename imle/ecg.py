@@ -40,7 +40,8 @@ class Ecg:
     """Ten seconds or more of a 12-lead ECG.
 
     signal_mv: (12, n) float32 in millivolts, rows in the order of `imle.LEADS`.
-    fs_hz: samples a second. id: what the record is called where it came from. meta: what else the source told.
+    fs_hz: samples a second. id: what the record is called where it came from. meta: what else the source told, and
+    under `source_s` its length in seconds, where that is longer than what was taken of it.
     Raises InvalidEcg where the signal is not 12 finite leads, a lead is flat, or an amplitude cannot be in millivolts.
     """
 
@@ -59,6 +60,12 @@ class Ecg:
     def seconds(self) -> float:
         return self.signal_mv.shape[1] / self.fs_hz
 
+    @property
+    def part_text(self) -> str:
+        """`first 10 s of 24 h 3 min`, where the source is longer than what was taken of it; else empty."""
+        source_s = self.meta.get("source_s")
+        return f"first {duration_text(self.seconds)} of {duration_text(source_s)}" if source_s else ""
+
     def at(self, fs_hz: float) -> Ecg:
         """The same record at another sampling rate, through an anti-aliasing polyphase filter."""
         if fs_hz == self.fs_hz:
@@ -68,6 +75,16 @@ class Ecg:
     def for_model(self) -> np.ndarray:
         """(12, 1000) float32 mV at 100 Hz: the first ten seconds, as the networks take them."""
         return np.ascontiguousarray(self.at(MODEL_FS_HZ).signal_mv[:, :MODEL_SAMPLES])
+
+
+def duration_text(seconds: float) -> str:
+    """`10.5 s`, `2 min 5 s`, `24 h 3 min`: the two largest units that it has."""
+    if round(seconds, 1) < 60:
+        return f"{round(seconds, 1):g} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "min"), (0 if hours else seconds, "s")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 def check_signal(signal_mv: np.ndarray, fs_hz: float) -> None:
@@ -116,6 +133,9 @@ def _leads_have(mask: np.ndarray) -> str:
     return f"lead {names[0]} has" if len(names) == 1 else f"leads {', '.join(names)} have"
 
 
+LARGEST_STEP = 10_000
+
+
 def resample(signal_mv: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
     """(12, n) at `from_hz` -> (12, m) float32 at `to_hz`; scipy's polyphase filter removes what would alias.
 
@@ -126,5 +146,7 @@ def resample(signal_mv: np.ndarray, from_hz: float, to_hz: float) -> np.ndarray:
 
     from scipy.signal import resample_poly
 
-    ratio = Fraction(to_hz).limit_denominator(10_000) / Fraction(from_hz).limit_denominator(10_000)
+    # The filter has 20 taps for each step of the ratio, so an odd rate, 499.9987 Hz, is taken as the nearest one that a
+    # short filter makes; it is less than 1 ms off at the end of 10 s.
+    ratio = Fraction(to_hz / from_hz).limit_denominator(LARGEST_STEP)
     return resample_poly(signal_mv, ratio.numerator, ratio.denominator, axis=1, padtype="line").astype(np.float32)

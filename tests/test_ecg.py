@@ -1,5 +1,7 @@
 """`Ecg`: what it accepts, what it refuses and in which words, and its change of sampling rate."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from made_up import made_up_ecg
@@ -56,6 +58,18 @@ def test_resampling_leaves_no_step_at_the_ends():
     np.testing.assert_allclose(found, 2 + np.linspace(0, 1, 5000)[None, ::5].repeat(12, axis=0), atol=0.01)
 
 
+@pytest.mark.parametrize("fs_hz", [499.9987, 1999.9999, 99.999])
+def test_an_odd_rate_needs_no_large_filter(fs_hz):
+    """At 1999.9999 Hz the exact ratio's filter has 400 million taps: one small file would end the whole dashboard."""
+    signal_mv = sine(7, fs_hz)
+    tracemalloc.start()
+    found = resample(signal_mv, fs_hz, 100)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.shape[1] >= 1000 and most < 100e6
+    np.testing.assert_allclose(found[:, 50:950], sine(7, 100)[:, 50:950], atol=0.03)
+
+
 def test_the_same_rate_changes_no_sample():
     """PTB-XL at 100 Hz must reach the model as it is."""
     signal_mv = made_up_ecg(0, 100).astype(np.float32)
@@ -66,6 +80,24 @@ def test_the_model_sees_the_first_ten_seconds():
     """Another ten seconds than those on the sheet would be explained."""
     signal_mv = made_up_ecg(0, 100, seconds=14)
     np.testing.assert_array_equal(Ecg(signal_mv, 100).for_model(), signal_mv[:, :1000].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("source_s", "text"),
+    [
+        (None, ""),
+        (10.24, "first 10 s of 10.2 s"),
+        (30, "first 10 s of 30 s"),
+        (59.97, "first 10 s of 1 min"),
+        (125.4, "first 10 s of 2 min 5 s"),
+        (3599.6, "first 10 s of 1 h"),
+        (24 * 3600 + 185, "first 10 s of 24 h 3 min"),
+    ],
+)
+def test_an_ecg_says_of_how_long_a_recording_it_is_the_beginning(source_s, text):
+    """Ten seconds of a day would be taken for all that was recorded; 86,585 s is no length that anybody reads."""
+    meta = {} if source_s is None else {"source_s": source_s}
+    assert Ecg(made_up_ecg(0, 257), 257, "17", meta).at(100).part_text == text
 
 
 def test_there_and_back_keeps_meta_and_id():

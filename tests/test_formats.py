@@ -156,6 +156,33 @@ def test_longer_records_are_cut_to_ten_seconds(tmp_path, changes):
     np.testing.assert_allclose(ecg.signal_mv, signal_mv[:, :1000], atol=0.0011)
 
 
+@pytest.mark.parametrize("changes", [{}, {"adc_gain": [500.0] * 12}])
+@pytest.mark.parametrize("verified_s", [3600, 20])
+def test_a_longer_record_says_how_long_it_is(tmp_path, monkeypatch, changes, verified_s):
+    """Ten seconds of a day of Holter would be taken for the whole; what is too long to be read through says so too."""
+    monkeypatch.setattr("imle.formats.wfdb_format.LONGEST_VERIFIED_S", verified_s)
+    write_record(tmp_path / "long", made_up_ecg(7, 100, seconds=25), 100, **changes)
+    assert read_ecg(tmp_path / "long").meta["source_s"] == 25
+    edit_header(tmp_path / "long", "12 100 2500", "12 100")
+    assert read_ecg(tmp_path / "long").meta["source_s"] == 25
+
+
+def test_a_record_in_pieces_says_how_long_they_are_together(tmp_path):
+    """The pieces that are not needed are not opened, and a day in pieces would be told as ten seconds."""
+    write_record(tmp_path / "a", made_up_ecg(8, 500, seconds=12), 500)
+    (tmp_path / "day.hea").write_text("day/3 12 500 43200000\na 6000\nb 40000000\nc 3194000\n")
+    assert read_ecg(tmp_path / "day").meta["source_s"] == 24 * 3600
+
+
+def test_a_few_samples_more_are_no_longer_record(record):
+    """`First 10 s of 10 s` on every sheet of a recorder that fills up its last block would say nothing."""
+    assert "source_s" not in read_ecg(record).meta
+    with record.with_suffix(".dat").open("ab") as samples:
+        samples.write(bytes(24))
+    edit_header(record, "12 500 5000", "12 500 5001")
+    assert "source_s" not in _read_any(record, record).meta
+
+
 def test_a_signal_file_longer_than_its_header_says(record, written):
     """Some recorders fill up the last block; what the header counts is the record."""
     with record.with_suffix(".dat").open("ab") as samples:

@@ -24,6 +24,7 @@ from device_files import (
     wfdb,
 )
 from files import recipe
+from made_up import made_up_ecg
 
 from imle import LEADS, Ecg, UnreadableEcg, read_ecg
 from imle.errors import BadChoice
@@ -201,6 +202,35 @@ def test_age_sex_and_device_are_told_and_no_name(name, tmp_path):
     assert not re.search("doe|jane|4711|0815|1950", str(ecg.meta), re.IGNORECASE)
 
 
+LONG_MV = dict(zip(LEADS, np.rint(made_up_ecg(0, 1000, seconds=30) * 1000) / 1000, strict=True))
+LONG_MV_100 = {lead: signal[::10] for lead, signal in LONG_MV.items()}
+LONG = {
+    "wfdb": lambda: wfdb(LONG_MV_100, 100),
+    "edf": lambda: edf(LONG_MV_100, 100),
+    "dicom": lambda: replaced(dicom(), b"DS\x04\x00100 ", b"DS\x04\x0050  "),
+    "csv": lambda: table(LONG_MV_100, 100),
+    "csv of more rows than are looked at": lambda: table(LONG_MV, 1000),
+    "npy": lambda: npy(np.array(list(LONG_MV_100.values())).T, 100),
+    "muse": lambda: muse(LONG_MV_100, 100),
+    "aecg": lambda: aecg(LONG_MV_100, 100),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_longer_recording_says_how_long_it_is(name, tmp_path):
+    """Whoever is shown the first ten seconds, with a heart rate and an opinion, must learn that there is more."""
+    written = LONG[name]()
+    ecg = read_ecg(written.put(tmp_path), written.hints)
+    assert (ecg.seconds, ecg.meta["source_s"]) == (10, 20 if name == "dicom" else 30)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_recording_of_ten_seconds_says_nothing_of_its_length(name, tmp_path):
+    """`First 10 s of 10 s` beside every ordinary ECG would hide the words where they matter."""
+    written = SMALL[name]()
+    assert "source_s" not in read_ecg(written.put(tmp_path), written.hints).meta
+
+
 def test_an_array_says_that_its_order_was_assumed(tmp_path):
     """Nothing in an array tells its leads, so whoever reads the answer must be able to see what was taken for granted."""
     written = npy(matrix())
@@ -224,6 +254,12 @@ def without_times(written: Written) -> Written:
     return Written({"record.csv": "\n".join(row.partition(",")[2] for row in rows).encode()})
 
 
+def with_numbers(written: Written) -> Written:
+    """A table whose first column, `t`, numbers the samples; read as milliseconds it would be of 1000 Hz."""
+    head, *rows = (row.partition(",")[2] for row in _text(written).splitlines())
+    return Written({"record.csv": "\n".join([f"t,{head}", *(f"{n},{row}" for n, row in enumerate(rows))]).encode()})
+
+
 def without_units_dicom() -> Written:
     """dcmtk's file; where a channel's unit was uV, the sequence that tells it bears a tag that nobody knows."""
     undefined = b"\xff" * 4
@@ -242,6 +278,7 @@ def must_be_told(written: Written, fs_hz=None, unit=None, leads=None) -> Case:
 
 ASKED = {
     "csv without times": lambda: must_be_told(without_times(table(MV)), 500),
+    "csv with the samples' numbers": lambda: must_be_told(with_numbers(table(MV)), 500),
     "csv without units": lambda: must_be_told(table(MV, name="{}"), unit="mV"),
     "csv without times and units": lambda: must_be_told(without_times(table(MV, name="{}")), 500, "mV"),
     "csv without a header": lambda: must_be_told(headerless(), 500, "mV", LEADS),

@@ -1,6 +1,7 @@
 """`PtbXl`: labels and folds as published, records at both rates, and what a folder that is no data set gets."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_up import FINDINGS, FOLDS, IDS
 
@@ -98,6 +99,21 @@ def test_tables_that_are_none(own_ptbxl):
     with pytest.raises(
         MissingData, match=r"has scp_codes 'NORM 100' at record 1; it should be like \{'NORM': 100\.0\}$"
     ):
+        PtbXl(own_ptbxl)
+
+
+def test_a_data_set_without_500_hz(own_ptbxl):
+    """One in its layout may have 100 Hz alone; an empty name is no path, and took down page and store."""
+    table = own_ptbxl / "ptbxl_database.csv"
+    rows = pd.read_csv(table, index_col="ecg_id")
+    rows.assign(filename_hr=np.nan).to_csv(table)
+    data = PtbXl(own_ptbxl)
+    assert not data.has(7, 500) and data.has(7, 100)
+    with pytest.raises(UnknownRecord, match="names no file of record 7 at 500 Hz; choose the other rate"):
+        data.record(7, 500)
+    rows.loc[7, "filename_lr"] = np.nan
+    rows.to_csv(table)
+    with pytest.raises(MissingData, match="names no file of record 7 under filename_lr; every record needs one"):
         PtbXl(own_ptbxl)
 
 

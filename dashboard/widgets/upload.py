@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
+from dashboard import state
 from dashboard.widgets.actions import actions
-from dashboard.widgets.frame import note, plain, refuse
+from dashboard.widgets.frame import note, plain, refuse, simulated_mark
 from imle.ecg import FS_RANGE_HZ, Ecg
 from imle.errors import Refusal
+from imle.explain.summary import is_simulated
 from imle.formats import Hints, MissingFacts
 from imle.formats.common import LARGEST_BYTES
 from imle.formats.hints import FACTS
@@ -28,29 +32,45 @@ def uploaded():
     with line:
         st.title("Upload", anchor=False, width="content")
     with st.container(key="upload_box"):
-        files = st.file_uploader(
+        row = st.container(horizontal=True, vertical_alignment="center")
+        files = row.file_uploader(
             "ECG files", accept_multiple_files=True, key="upload_files", max_upload_size=LARGEST_MB,
-            label_visibility="collapsed",
+            label_visibility="collapsed", on_change=_forget_if_emptied,
         )  # fmt: skip
-        ecgs = _read(files)
+        ecgs = _read(files) if files else _read_before(row)
         if not ecgs:
             note(FORMATS)
             return None
     with line:
         ecg = next(iter(ecgs.values())) if len(ecgs) == 1 else ecgs[_choice(list(ecgs))]
         st.markdown(f"**{plain(_about(ecg))}**", width="content")
+        simulated_mark(is_simulated(ecg))
         return ecg, actions(link=False)
+
+
+def _forget_if_emptied() -> None:
+    """Called where the user changes the files, and not where the page was left, after which there are none either."""
+    if not st.session_state["upload_files"]:
+        state.forget_uploads()
+
+
+def _read_before(row) -> dict[str, Ecg]:
+    """The ECGs that were read before the page was left, by file; named in `row`, with a button that removes them."""
+    ecgs = _readable(st.session_state.get(state.UPLOADS_READ, (None, {}))[1])
+    if ecgs:
+        row.markdown(f":small[:gray[Uploaded before: {plain(', '.join(ecgs))}]]", width="content")
+        row.button("Remove", key="upload_remove", on_click=state.forget_uploads)
+    return ecgs
 
 
 def _read(files) -> dict[str, Ecg]:
     """The ECGs by file; each file that is none gets its sentence, each fact that is missing its field."""
-    if not files:
-        return {}
     key = tuple(file.file_id for file in files), _hints_given()
-    if st.session_state.get("upload_read", (None,))[0] != key:
+    if st.session_state.get(state.UPLOADS_READ, (None,))[0] != key:
+        state.forget_uploads()
         results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
-        st.session_state["upload_read"] = (key, results)
-    results = st.session_state["upload_read"][1]
+        st.session_state[state.UPLOADS_READ] = (key, results)
+    results = st.session_state[state.UPLOADS_READ][1]
     unsaid = {fact for result in results.values() if isinstance(result, MissingFacts) for fact in result.facts}
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
         refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
@@ -61,6 +81,10 @@ def _read(files) -> dict[str, Ecg]:
         elif isinstance(result, Refusal):
             refuse(f"file {result.path.name}: {result.reason}")
     _ask(unsaid | {fact for fact in FACTS if st.session_state.get(f"given_{fact}")})
+    return _readable(results)
+
+
+def _readable(results: Mapping[str, Ecg | Refusal]) -> dict[str, Ecg]:
     return {name: result for name, result in results.items() if isinstance(result, Ecg)}
 
 
@@ -87,12 +111,16 @@ def _hints() -> Hints:
 
 def _choice(names: list[str]) -> str:
     """Which of the ECGs to read; called by their files, since two devices may have given one name to both."""
-    return st.selectbox("ECG", names, key="upload_choice", label_visibility="collapsed", width=200, filter_mode=None)
+    key = state.UPLOAD_CHOICE
+    state.restore((key,))
+    name = st.selectbox("ECG", names, key=key, label_visibility="collapsed", width=200, filter_mode=None)
+    state.keep((key,))
+    return name
 
 
 def _about(ecg: Ecg) -> str:
-    """What the file told of the patient and the recording, without what it did not."""
+    """What the file told of the patient and the recording, without what it did not, and how much of it this is."""
     meta = ecg.meta
     person = " ".join(str(part) for part in (meta.get("sex"), meta.get("age")) if part)
-    parts = [ecg.id, person, str(meta.get("recorded") or ""), f"{ecg.fs_hz:g} Hz"]
+    parts = [ecg.id, person, str(meta.get("recorded") or ""), f"{ecg.fs_hz:g} Hz", ecg.part_text]
     return " · ".join(part for part in parts if part)

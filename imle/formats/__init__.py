@@ -24,8 +24,9 @@ SHARED_SUFFIXES = {*xml_format.SUFFIXES, *csv_format.SUFFIXES, ""}
 def read_ecg(path, hints: Hints | None = None) -> Ecg:
     """The ECG in a file of any format that a reader here knows, found by its content and its suffix.
 
-    Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; `hints`
-    tells what the file itself does not. A WFDB record may be named by its .hea, .dat or .mat file, or by their stem.
+    Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; of a longer
+    recording `meta["source_s"]` tells the length in seconds. `hints` tells what the file itself does not. A WFDB record
+    may be named by its .hea, .dat or .mat file, or by their stem.
     Raises MissingFacts where a hint is needed, and UnreadableEcg(path, reason), the reason being one sentence, for
     everything else that cannot be read.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -26,10 +27,10 @@ def read_root(root: Element, path: Path, hints: Hints) -> Ecg:
     rows = lead_rows([_code(sequence) for sequence in sequences])
     fs_hz = _rate_hz(path, sequences, hints)
     samples = samples_needed(fs_hz)
-    signals_mv = {
-        lead: _signal_mv(path, lead, at(sequences[row], "value"), samples, hints) for lead, row in rows.items()
-    }
-    return first_ten_seconds(signals_mv, fs_hz, path.stem, _meta(root))
+    values = {lead: at(sequences[row], "value") for lead, row in rows.items()}
+    signals_mv = {lead: _signal_mv(path, lead, value, samples, hints) for lead, value in values.items()}
+    held = sum(1 for _ in re.finditer(r"\S+", text(values["I"], "digits")))
+    return first_ten_seconds(signals_mv, held, fs_hz, path.stem, _meta(root))
 
 
 def _rhythms(root: Element) -> list[list[Element]]:

@@ -18,6 +18,8 @@ LARGEST_BYTES = 20 * 2**20
 # What a file says, in a message: each name as long as a name is, and of many names as many as tell what was recorded.
 LONGEST_NAME = 40
 LONGEST_LIST = 100
+# How much longer than ten seconds a source must be to be called longer: a sample or two more are no more of an ECG.
+LONGER_S = 0.1
 
 # Einthoven's and Goldberger's equations: how much of I and of II makes the lead.
 FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "aVF": (-0.5, 1.0)}
@@ -90,9 +92,12 @@ def samples_needed(fs_hz: float) -> int:
     return round(MODEL_SECONDS * fs_hz)
 
 
-def first_ten_seconds(signals_mv: Mapping[str, np.ndarray], fs_hz: float, name: str, meta: dict) -> Ecg:
+def first_ten_seconds(signals_mv: Mapping[str, np.ndarray], held: int, fs_hz: float, name: str, meta: dict) -> Ecg:
     """An Ecg from a signal a lead in millivolts, by name of lead; those of III, aVR, aVL and aVF that are absent follow
     from I and II, and `meta["derived_leads"]` names them. Raises InvalidEcg as Ecg does.
+
+    held: samples a lead in the source, of which the signals need hold no more than the first ten seconds;
+    `meta["source_s"]` tells its length where it is longer.
     """
     samples = samples_needed(fs_hz)
     check_length(min(len(signal) for signal in signals_mv.values()), fs_hz)
@@ -102,7 +107,14 @@ def first_ten_seconds(signals_mv: Mapping[str, np.ndarray], fs_hz: float, name: 
         of_one, of_two = FROM_I_AND_II[lead]
         cut[lead] = of_one * cut["I"] + of_two * cut["II"]
     signal_mv = np.array([cut[lead] for lead in LEADS]).astype(np.float32)
-    return Ecg(signal_mv, float(fs_hz), name, meta | ({"derived_leads": derived} if derived else {}))
+    meta = meta | ({"derived_leads": derived} if derived else {}) | longer_source(held, fs_hz)
+    return Ecg(signal_mv, float(fs_hz), name, meta)
+
+
+def longer_source(held: int, fs_hz: float) -> dict[str, float]:
+    """`source_s` for an Ecg's meta, the length in s of a source of `held` samples a lead; nothing where ten are all."""
+    source_s = held / fs_hz
+    return {"source_s": source_s} if source_s >= MODEL_SECONDS + LONGER_S else {}
 
 
 def whole_file(path: Path) -> bytes:

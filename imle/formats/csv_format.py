@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def recognises(head: bytes) -> bool:
 
 def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     """The first ten seconds of a table. Raises MissingFacts, UnreadableEcg or InvalidEcg."""
-    lines = _lines(path)
+    lines, beyond = _lines(path)
     separator = _separator(lines[0])
     columns, rows = _columns(path, lines, separator, hints)
     time = next((place for place, column in enumerate(columns) if _TIME.fullmatch(column.name)), None)
@@ -68,13 +69,16 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     )
     wanted = {place: columns[place].name for place in [*places.values(), *([] if time is None else [time])]}
     numbers = _numbers(path, rows, separator, wanted)
-    fs_hz = hints.fs_hz if time is None else _rate_hz(columns[time], numbers[time])
+    fs_hz = hints.fs_hz if time is None else _rate_hz(path, columns[time], numbers[time], hints)
     signals_mv = {lead: numbers[place] * mv_per_unit(units[lead]) for lead, place in places.items()}
-    return first_ten_seconds(signals_mv, fs_hz, path.stem, {})
+    return first_ten_seconds(signals_mv, len(rows) + beyond, fs_hz, path.stem, {})
 
 
-def _lines(path: Path) -> list[str]:
-    """The lines that hold something, as many as ten seconds can take. UnreadableEcg where they are no table's."""
+def _lines(path: Path) -> tuple[list[str], int]:
+    """The lines that hold something, as many as ten seconds can take, and how many more there are.
+
+    UnreadableEcg where they are no table's.
+    """
     try:
         with path.open("rb") as file:
             encoding = _encoding(file.read(LONGEST_LINE))
@@ -84,13 +88,14 @@ def _lines(path: Path) -> list[str]:
                 if len(line) > LONGEST_LINE or "\0" in line:
                     raise UnreadableEcg(path, NO_TABLE)
                 lines += [line] if _is_content(line) else []
+            beyond = sum(map(_is_content, iter(partial(file.readline, LONGEST_LINE + 1), "")))
     except OSError as error:
         raise cannot_open(path, error) from None
     except UnicodeError:
         raise UnreadableEcg(path, NO_TABLE) from None
     if not lines:
         raise UnreadableEcg(path, NO_TABLE)
-    return lines
+    return lines, beyond
 
 
 def _encoding(head: bytes) -> str:
@@ -185,8 +190,11 @@ def _what_is_no_number(rows: list[str], separator: str | None, wanted: dict[int,
     return NO_TABLE
 
 
-def _rate_hz(column: Column, time: np.ndarray) -> float:
-    """Samples a second from a column of times in s, ms or µs."""
+def _rate_hz(path: Path, column: Column, time: np.ndarray, hints: Hints) -> float:
+    """Samples a second from a column of times in s, ms or µs; by hint where it may as well count samples.
+
+    InvalidEcg for times that do not rise evenly; MissingFacts.
+    """
     steps = np.diff(time)
     step = steps.mean() if len(steps) else np.nan
     if not np.isfinite(step) or steps.min() <= 0 or steps.max() > LONGEST_STEP * step:
@@ -194,6 +202,9 @@ def _rate_hz(column: Column, time: np.ndarray) -> float:
     stated = column.unit or _TIME.fullmatch(column.name)["unit"] or ""
     if stated and stated.casefold() not in SECONDS_PER_UNIT:
         raise InvalidEcg(f"the time column is in {stated[:40]!r}; s, ms or us is needed")
+    if not stated and (steps == 1).all():  # 0, 1, 2: milliseconds, or the numbers of the samples
+        ask_for(path, fs_hz=hints.fs_hz)
+        return hints.fs_hz
     units_s = [SECONDS_PER_UNIT[stated.casefold()]] if stated else STEP_UNITS_S
     low, high = FS_RANGE_HZ
     rates_hz = [rate for rate in (float(f"{1 / (step * unit_s):.6g}") for unit_s in units_s) if low <= rate <= high]

@@ -107,7 +107,7 @@ def _ecg(path: Path, group, byte_order: str, hints: Hints, meta: dict) -> Ecg:
     stored = _stored_samples(path, group, len(channels), samples_needed(fs_hz), byte_order)
     rows = lead_rows(_names(group))
     signals_mv = {lead: _scaled_mv(path, lead, channels[row], stored[row], hints) for lead, row in rows.items()}
-    return first_ten_seconds(signals_mv, fs_hz, path.stem, meta)
+    return first_ten_seconds(signals_mv, int(_value(group, "NumberOfWaveformSamples")), fs_hz, path.stem, meta)
 
 
 def _stored_samples(path: Path, group, channels: int, samples: int, byte_order: str) -> np.ndarray:

@@ -72,13 +72,13 @@ def _ecg(path: Path, file, hints: Hints) -> Ecg:
     rows = named_leads([label.strip() for label in file.getSignalLabels()], hints)
     fs_hz = common_rate(file.getSampleFrequency(row) for row in rows.values())
     samples = samples_needed(fs_hz)
+    held = min(int(file.getNSamples()[row]) for row in rows.values())
     signals_mv = {}
     for lead, row in rows.items():
         unit = file.getPhysicalDimension(row).strip() or hints.unit
         ask_for(path, unit=unit)
-        held = int(file.getNSamples()[row])
         signals_mv[lead] = file.readSignal(row, 0, min(samples, held)) * mv_per_unit(unit)
-    return first_ten_seconds(signals_mv, fs_hz, path.stem, _meta(file))
+    return first_ten_seconds(signals_mv, held, fs_hz, path.stem, _meta(file))
 
 
 def _meta(file) -> dict:

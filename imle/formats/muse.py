@@ -31,13 +31,17 @@ def read_root(root: Element, path: Path, hints: Hints) -> Ecg:
     exponent = number(text(waveform, "SampleExponent") or "0", "SampleExponent")
     fs_hz = number(str(base), "SampleBase") * 10.0 ** np.clip(exponent, -10, 10)
     samples = samples_needed(fs_hz)
-    stored = children(waveform, "LeadData")
-    rows = lead_rows([text(lead, "LeadID") for lead in stored])
-    signals_mv = {lead: _signal_mv(path, lead, stored[row], samples, hints) for lead, row in rows.items()}
-    return first_ten_seconds(signals_mv, fs_hz, path.stem, _meta(root))
+    leads = children(waveform, "LeadData")
+    rows = lead_rows([text(lead, "LeadID") for lead in leads])
+    stored = {lead: _stored(path, lead, leads[row]) for lead, row in rows.items()}
+    signals_mv = {
+        lead: stored[lead][:samples] * _mv_per_bit(path, lead, leads[row], hints) for lead, row in rows.items()
+    }
+    return first_ten_seconds(signals_mv, min(map(len, stored.values())), fs_hz, path.stem, _meta(root))
 
 
-def _signal_mv(path: Path, lead: str, data: Element, samples: int, hints: Hints) -> np.ndarray:
+def _stored(path: Path, lead: str, data: Element) -> np.ndarray:
+    """(n,) integers as stored. UnreadableEcg where they cannot be decoded, or are fewer than promised."""
     size = number(text(data, "LeadSampleSize") or "2", f"LeadSampleSize of lead {lead}")
     if size not in SAMPLE_TYPES:
         raise UnreadableEcg(path, f"the samples of lead {lead} take {size:g} bytes; 1, 2 or 4 can be read")
@@ -54,11 +58,15 @@ def _signal_mv(path: Path, lead: str, data: Element, samples: int, hints: Hints)
             path,
             f"lead {lead} ends after {len(stored)} of {promised:g} samples; it was cut short, so copy the file again",
         )
+    return stored
+
+
+def _mv_per_bit(path: Path, lead: str, data: Element, hints: Hints) -> float:
     scale = number(text(data, "LeadAmplitudeUnitsPerBit"), f"LeadAmplitudeUnitsPerBit of lead {lead}")
     check_scale(scale, lead)
     unit = text(data, "LeadAmplitudeUnits") or hints.unit
     ask_for(path, unit=unit)
-    return stored[:samples] * (scale * mv_per_unit(unit))
+    return scale * mv_per_unit(unit)
 
 
 def _encoded(data: Element) -> str:

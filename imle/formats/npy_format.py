@@ -40,7 +40,7 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     samples, mv = samples_needed(hints.fs_hz), mv_per_unit(hints.unit)
     signals_mv = {lead: np.array(by_lead[row, :samples], np.float64) * mv for lead, row in lead_rows(names).items()}
     meta = {} if hints.leads else {"assumed_order": list(LEADS)}
-    return first_ten_seconds(signals_mv, hints.fs_hz, path.stem, meta)
+    return first_ten_seconds(signals_mv, by_lead.shape[1], hints.fs_hz, path.stem, meta)
 
 
 def _shape(path: Path, n: int) -> tuple[int, int]:

@@ -45,6 +45,11 @@ def read_catalogue(root: Path) -> pd.DataFrame:
     """
     needed = ("recording_date", "sex", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
     table = _read_table(root, DATABASE, needed, index_col="ecg_id", parse_dates=["recording_date"])
+    unnamed = table.index[table["filename_lr"].isna()]
+    if len(unnamed):
+        raise MissingData(
+            f"{Path(root) / DATABASE} names no file of record {unnamed[0]} under filename_lr; every record needs one at 100 Hz"
+        )
     statements = read_statements(root)
     class_of = statements["diagnostic_class"].where(statements["diagnostic"], "").to_dict()
     table["sex"] = table["sex"].map(SEXES)

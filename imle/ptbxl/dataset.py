@@ -60,17 +60,15 @@ class PtbXl:
 
     def path(self, ecg_id: int, fs_hz: int = 100) -> Path:
         """The record's path without suffix. UnknownRecord where the data set has no such record, or none at this rate."""
-        if ecg_id not in self.catalogue.index:
-            raise UnknownRecord(
-                f"{self.title} has no record {ecg_id}; choose one on the records page or in its catalogue"
-            )
-        if fs_hz not in FILENAME_COLUMN:
-            raise UnknownRecord(f"{self.title} has no records at {fs_hz:g} Hz; choose 100 or 500")
-        return self.root / self.catalogue.at[ecg_id, FILENAME_COLUMN[fs_hz]]
+        name = self._named(ecg_id, fs_hz)
+        if name is None:
+            raise UnknownRecord(f"{self.title} names no file of record {ecg_id} at {fs_hz:g} Hz; choose the other rate")
+        return self.root / name
 
     def has(self, ecg_id: int, fs_hz: int) -> bool:
         """Whether the record's header lies on disk at this rate."""
-        return Path(f"{self.path(ecg_id, fs_hz)}.hea").is_file()
+        name = self._named(ecg_id, fs_hz)
+        return name is not None and Path(f"{self.root / name}.hea").is_file()
 
     def record(self, ecg_id: int, fs_hz: int = 100) -> Ecg:
         """One record at 100 or 500 Hz, its catalogue row in `meta`. UnreadableEcg where its files are missing or damaged."""
@@ -111,6 +109,17 @@ class PtbXl:
     @cached_property
     def _store(self) -> Store:
         return open_store(self.root, self.catalogue[FILENAME_COLUMN[100]].tolist())
+
+    def _named(self, ecg_id: int, fs_hz: int) -> str | None:
+        """The record's file as the catalogue names it; None where it names none at this rate. UnknownRecord."""
+        if ecg_id not in self.catalogue.index:
+            raise UnknownRecord(
+                f"{self.title} has no record {ecg_id}; choose one on the records page or in its catalogue"
+            )
+        if fs_hz not in FILENAME_COLUMN:
+            raise UnknownRecord(f"{self.title} has no records at {fs_hz:g} Hz; choose 100 or 500")
+        name = self.catalogue.at[ecg_id, FILENAME_COLUMN[fs_hz]]
+        return name if isinstance(name, str) else None
 
     def _rows(self, ids) -> np.ndarray:
         ids = np.atleast_1d(np.asarray(ids))

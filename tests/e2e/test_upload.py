@@ -90,6 +90,40 @@ def test_a_file_over_20_mb_is_refused_with_one_sentence(page, upload):
     expect(page.locator(SHEET)).to_have_count(0)
 
 
+def seen_whole(page):
+    """The sheet is there, and the measurements under it lie in the window at each size."""
+    expect(page.locator(SHEET)).to_be_visible()
+    expect(page.locator(".measurements").first).to_be_visible()
+    for height in seen_at_each_size(page):
+        line = page.locator(".measurements").last.bounding_box()
+        assert line["y"] + line["height"] <= height
+
+
+def test_what_was_uploaded_is_there_again_after_another_page_until_it_is_removed(page, upload):
+    """A look at the guidelines would cost the upload; what is shown in its place must not push the sheet down."""
+    upload(edf(signals_mv(2)).files)
+    expect(page.locator(SHEET)).to_be_visible()
+    settled(page)
+    page.get_by_role("link", name="Records").click()
+    expect(page.locator(".st-key-records_table")).to_be_visible()
+    settled(page)
+    page.get_by_role("link", name="Upload").click()
+    expect(page.get_by_text("Uploaded before: record.edf")).to_be_visible()
+    seen_whole(page)
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(SHEET)).to_have_count(0)
+
+
+def test_a_file_taken_out_of_the_box_is_forgotten(page, upload):
+    """An ECG that the user took away would show itself again."""
+    upload(edf(signals_mv(2)).files)
+    expect(page.locator(SHEET)).to_be_visible()
+    settled(page)
+    page.get_by_test_id("stFileChipDeleteBtn").get_by_role("button").click()
+    expect(page.locator(SHEET)).to_have_count(0)
+    expect(page.get_by_text("12 leads, 10 s or more")).to_be_visible()
+
+
 def test_nothing_is_kept_after_the_session(page, upload, address):
     """The next visitor must not meet somebody's ECG."""
     upload(edf(signals_mv(2)).files)
@@ -106,7 +140,4 @@ def test_an_uploaded_sheet_is_seen_whole_with_its_measurements(page, upload, sch
     """The files' own box stands above the sheet, and must not push it out of the window."""
     page.emulate_media(color_scheme=scheme)
     upload(wfdb(signals_mv(1)).files)
-    expect(page.locator(".measurements").first).to_be_visible()
-    for height in seen_at_each_size(page):
-        line = page.locator(".measurements").last.bounding_box()
-        assert line["y"] + line["height"] <= height
+    seen_whole(page)

@@ -9,7 +9,6 @@ import pandas as pd
 import imle
 from imle.ecg import Ecg
 from imle.explain.explanation import Explanation
-from imle.figures.heat import ATTENTION, Heat
 from imle.measure import TITLES, Measurements
 from imle.model_folder import Card
 from imle.ptbxl.catalogue import AGE_OVER_89
@@ -21,7 +20,9 @@ NOT_REVEALED = "The model's opinion was not revealed when this was printed."
 
 
 def record_facts(ecg: Ecg) -> dict:
-    """number, sex, age, date, source, fs_hz and band, None where unknown; no other word about a patient is passed on."""
+    """number, sex, age, date, source, fs_hz, source_s and band, None where unknown; no other word about a patient is
+    passed on. source_s: length of the source in seconds, where that is longer than the record.
+    """
     meta = ecg.meta
     return {
         "number": ecg.id or None,
@@ -30,15 +31,19 @@ def record_facts(ecg: Ecg) -> dict:
         "date": date_text(meta.get("recording_date", meta.get("recorded"))) or None,
         "source": " ".join(str(_known(meta.get("source")) or _known(meta.get("device")) or "").split()) or None,
         "fs_hz": ecg.fs_hz,
+        "source_s": ecg.meta.get("source_s"),
         "band": _known(meta.get("band")),
     }
 
 
 def record_text(ecg: Ecg) -> str:
-    """`F 69 · 1988-03-01 10:22 · CS-12 E`, without what is unknown; rate and filter stand with the sheet's scale."""
+    """`F 69 · 1988-03-01 10:22 · first 10 s of 30 s · CS-12 E`, without what is unknown or need not be said.
+
+    Rate and filter stand with the sheet's scale. The source comes last, since it may be too long for the line.
+    """
     facts = record_facts(ecg)
     patient = " ".join(str(facts[key]) for key in ("sex", "age") if facts[key])
-    return " · ".join(part for part in (patient, facts["date"], facts["source"]) if part)
+    return " · ".join(part for part in (patient, facts["date"], ecg.part_text, facts["source"]) if part)
 
 
 def age_text(age) -> str:
@@ -94,13 +99,6 @@ def model_text(explanation: Explanation, card: Card | None) -> str:
     if card:
         parts += [auc_text(card), training_text(card), f"commit {card.commit}" if card.commit else ""]
     return " · ".join(part for part in parts if part)
-
-
-def heat_text(explanation: Explanation, heat: Heat | None) -> str:
-    """What the heatmap over the sheet means: whose attention it is, or how an attribution is found."""
-    if heat is None or heat.method == ATTENTION:
-        return explanation.whose_attention
-    return f"{heat.title[:1].upper()}{heat.title[1:]}: {heat.meaning[:1].lower()}{heat.meaning[1:]}"
 
 
 def auc_text(card: Card) -> str:
