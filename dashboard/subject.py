@@ -75,4 +75,5 @@ def subject_of_upload(ecg: Ecg) -> Subject:
         partial(state.upload_explanation, ecg),
         partial(state.upload_attribution, ecg),
         is_simulated(ecg),
+        patient=Patient(ecg.meta.get("sex"), ecg.meta.get("age")),
     )

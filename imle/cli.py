@@ -325,21 +325,27 @@ def explain(
     with refusals():
         from imle.explain import explain as explain_ecg
         from imle.explain.attribution import index_of
-        from imle.explain.summary import summary
+        from imle.figures.cautions import cautions
         from imle.figures.files import write_explanation
-        from imle.figures.heat import attributing, heat_of, usual_heatmap
+        from imle.figures.heat import attributing, heat_of, summary_with, usual_heatmap
+        from imle.figures.report import Reading
         from imle.formats import read_ecg
         from imle.inference import load_model
+        from imle.measure import measure
+        from imle.model_folder import model_digest
 
         ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
-        predictor = load_model(model, engine)
+        predictor, measured = load_model(model, engine), measure(ecg)
         explanation = explain_ecg(predictor, ecg)
         if label is not None:
             index_of(predictor, label)
             explanation = explanation.about(label)
         heat = heat_of(explanation, heatmap or usual_heatmap(explanation), label, attributing(predictor, ecg))
-        written = write_explanation(explanation, heat, out, layout)
-    print(summary(explanation))
+        digest = model_digest(predictor.folder)
+        told = cautions(explanation, measured, [heat], lambda about: about.get("weights") == digest)
+        reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told)
+        written = write_explanation(reading, out, layout)
+    print(summary_with(explanation, heat), *told, sep="\n")
     for file in written:
         print(f"  {file}")
 

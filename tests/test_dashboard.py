@@ -13,13 +13,14 @@ import pytest
 from made_up import made_up_ecg, write_record, write_tiny_ptbxl
 from streamlit.testing.v1 import AppTest
 
-from dashboard import agreements, state, trust
+from dashboard import agreements, state
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
 from dashboard.widgets.frame import short_names
 from imle import LABELS, PtbXl, load_model
 from imle.assets import WEIGHTS
 from imle.attention import LEVELS
 from imle.errors import BadChoice
+from imle.explain import trust_warnings
 from imle.explain.cohort_agreement import read_agreement
 from imle.inference import shipped_models
 from imle.model_folder import model_digest, read_card, write_card
@@ -272,7 +273,7 @@ def test_what_is_shipped_of_a_model_is_of_the_weights_that_are_shipped(path):
     assert about["weights"] == model_digest(WEIGHTS / about["model"])
 
 
-@pytest.mark.parametrize("path", sorted(trust.FOLDER.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(trust_warnings.FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_the_shipped_trust_is_of_the_weights_that_are_shipped(path):
     """A warning that the shipped model did not earn, or none where it did."""
     about = json.loads(path.read_text())
@@ -301,6 +302,57 @@ def test_the_places_of_a_diagnosis_are_framed_on_the_sheet(dashboard, tiny_ptbxl
     assert f"{code} <i>" in table
 
 
+def test_a_diagnosis_that_nobody_stated_can_be_held_against(dashboard):
+    """Where the model says infarction and the report does not, and in an upload, the criteria are wanted most."""
+    app = dashboard(EXPLAIN, record="1", reveal="yes")
+    assert not any("beside the guidelines" in html.proto.body for html in app.get("html"))
+    assert "choose one to hold its criteria" in texts(app)
+    app.selectbox(key="against").set_value("LVH").run()
+    assert "LVH <i>Left ventricular hypertrophy, not stated</i>" in panel(app) and "met" in panel(app)
+    app.pills(key="outline").set_value("LVH").run()
+    assert "framed: where cardiologists look for LVH" in sheets(app)[0]
+
+
+def test_a_link_restores_the_frame_on_the_sheet(dashboard, tiny_ptbxl):
+    """Who is sent a link to a framed wave would look at a sheet without the frame."""
+    codes = PtbXl(tiny_ptbxl).catalogue["codes"]
+    record = str(next(number for number, own in codes.items() if "IMI" in own))
+    app = dashboard(EXPLAIN, record=record, reveal="yes", outline="IMI")
+    assert "framed: where cardiologists look for IMI" in sheets(app)[0] and app.query_params["outline"] == "IMI"
+    app.pills(key="outline").set_value(None).run()
+    assert "framed" not in sheets(app)[0] and "outline" not in app.query_params
+    app = dashboard(EXPLAIN, record=record, reveal="yes", outline="no code")
+    assert "framed" not in sheets(app)[0] and "outline" not in app.query_params and not sentences(app)
+
+
+def test_a_link_to_the_next_record_says_that_the_model_is_revealed(dashboard):
+    """Its receiver would be shown another page than its sender."""
+    app = dashboard(EXPLAIN, record="2", reveal="yes")
+    app.switch_page(RECORDS).run()
+    app.query_params = {}
+    app.switch_page(EXPLAIN).run()
+    assert len(app.get("plotly_chart")) == 3 and app.query_params["reveal"] == "yes"
+
+
+def test_the_label_chosen_outlives_a_visit_to_another_page(dashboard):
+    """The next record's heatmap would be another label's than the one that is being looked for."""
+    app = dashboard(EXPLAIN, record="2", reveal="no", label="STTC", level="occlusion", opacity="30")
+    app.switch_page(RECORDS).run()
+    app.query_params = {}
+    app.switch_page(EXPLAIN).run()
+    app.button(key="reveal").click().run()
+    assert "occlusion for STTC, share" in sheets(app)[0]
+    assert app.selectbox(key="opacity").value == "30"
+
+
+def test_median_beats_have_no_controls_of_the_sheets_paper(dashboard):
+    """A menu that says 25 mm/s over paper at 50 mm/s is a wrong scale."""
+    app = dashboard(EXPLAIN, record="2", layout="median", speed="25", gain="20", filter="40hz")
+    assert [menu.key for menu in app.main.selectbox] == ["layout"] and not app.get("button_group")
+    app.selectbox(key="layout").set_value("3x4").run()
+    assert app.selectbox(key="gain").value == "20" and app.get("button_group")[0].value == ["40hz"]
+
+
 def test_previous_and_next_walk_through_the_filtered_list(dashboard):
     app = dashboard(superclass="HYP")
     numbers = listed(app)
@@ -323,7 +375,7 @@ def test_a_typed_number_opens_that_record(dashboard):
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
     asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
     app = dashboard(EXPLAIN, record="7", reveal="yes", filter="40hz", **asked)
-    assert {menu.key: menu.value for menu in app.main.selectbox} == asked | {"other": "none"}
+    assert {menu.key: menu.value for menu in app.main.selectbox} == asked | {"other": "none", "against": None}
     assert app.get("button_group")[0].value == ["40hz"]
     assert app.number_input(key="record_box").value == 7
     assert not sentences(app)

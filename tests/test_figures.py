@@ -16,7 +16,7 @@ from imle.explain.explanation import Explanation
 from imle.explain.summary import summary
 from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
-from imle.figures.heat import Heat, attention_heat, heat_of
+from imle.figures.heat import Heat, attention_heat, heat_of, leads_of, summary_with
 from imle.figures.page import explanation_page
 from imle.figures.sheet import TRACE_COLOURS, Outline, outline_frames, sheet_figure
 from imle.figures.sheet_png import save_png
@@ -220,6 +220,10 @@ class TestTheme:
     def test_coloured_trace_stands_out_from_the_paper(self, theme):
         assert min(contrast(colour[:3], rgb(theme.paper)) for colour in trace_colours(theme, 64)) >= 3
 
+    def test_a_fifth_of_the_maximum_stands_out_from_the_plain_trace(self, theme):
+        """A line of two pixels shows little colour: where only the maximum did, attention could not be found."""
+        assert min(contrast(colour[:3], rgb(theme.trace)) for colour in trace_colours(theme, 64)[64 // 5 :]) >= 2
+
     @pytest.mark.parametrize("colours", [band_colours, trace_colours])
     def test_more_attention_is_always_further_in_lightness(self, theme, colours):
         """Lightness alone carries the order, so that the scale reads in every kind of colour vision and in grey."""
@@ -361,7 +365,24 @@ def test_the_page_of_a_model_without_attention_holds_what_there_is():
     heat = Heat("occlusion", "MI", np.eye(12, 1000, dtype=np.float32))
     own = explanation_page(said, [heat]).replace(get_plotlyjs(), "")
     assert list(json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))) == ["occlusion"]
-    assert ">occlusion for MI</button>" in own and "<h2>Leads</h2>" in own
+    assert ">occlusion for MI</button>" in own and '<h2 id="leads-title">Leads</h2>' in own
+
+
+def test_the_sentence_and_the_leads_are_of_the_heatmap_that_is_shown():
+    """Attention's leads below a picture of occlusion would be read as those that occlusion names."""
+    heatmap = np.zeros((12, 1000), np.float32)
+    heatmap[LEADS.index("V2"), 400] = 0.6
+    heatmap[LEADS.index("aVR"), 700] = 0.4
+    heat, said = Heat("occlusion", "MI", heatmap), explanation()
+    assert summary_with(said, heat).endswith("occlusion for MI is highest on V2, aVR, I around 4.0 s.")
+    assert summary_with(said, attention_heat(said, "beat")) == summary_with(said, None) == summary(said)
+    assert leads_of(said, heat).shares["V2"] == pytest.approx(0.6)
+    assert leads_of(said, attention_heat(said)).shares == said.lead_importance
+    own = explanation_page(said, [heat]).replace(get_plotlyjs(), "")
+    patches = json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))
+    assert patches["occlusion"]["leads"]["caption"] == "share of occlusion for MI"
+    assert patches["beat"]["leads"]["caption"] == "channel attention"
+    assert patches["occlusion"]["summary"] in own and patches["beat"]["summary"] == summary(said)
 
 
 def test_the_page_opens_on_the_heatmap_that_was_on_the_screen():

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from dashboard import trust
+from imle.explain import trust_warnings as trust
 from imle.labels import LABELS
 
 
-def warning(model: str, method: str, title: str, label: str = "MI") -> str:
-    return "\n".join(trust.warnings(model, method, title, label, is_of_model=lambda about: True))
+def warning(model: str, method: str, label: str = "MI") -> str:
+    return "\n".join(trust.trust_warnings(model, method, label, is_of_model=lambda about: True))
 
 
 @pytest.fixture
@@ -32,35 +32,35 @@ def folder(tmp_path, monkeypatch):
 
 def test_only_a_method_that_survives_randomisation_is_warned_of(folder):
     """The first steps leave most of the model as it is: likeness after the last one is what tells."""
-    assert "rank correlation of 0.80" in warning("sharp", "saliency", "Saliency")
-    assert warning("sharp", "occlusion", "Occlusion") == ""
-    assert warning("sharp", "attention", "Attention", "CD") == ""
+    assert "rank correlation of 0.80" in warning("sharp", "saliency")
+    assert warning("sharp", "occlusion") == ""
+    assert warning("sharp", "attention", "CD") == ""
 
 
 def test_without_a_table_nothing_is_said(folder):
     """A model of one's own has none; a damaged table must not take the page down."""
-    assert warning("mine", "saliency", "Saliency") == ""
+    assert warning("mine", "saliency") == ""
     for damaged in ("{", "[]", '{"model": "bad"}', '{"rows": []}'):
         (folder / "bad.json").write_text(damaged)
-        assert warning("bad", "saliency", "Saliency") == ""
+        assert warning("bad", "saliency") == ""
         trust._read.cache_clear()
 
 
 def test_the_table_of_another_model_of_that_name_says_nothing(folder):
     """A model of one's own in a folder called imle_net_plus was never put to the checks that the shipped one failed."""
     asked = []
-    assert trust.warnings("sharp", "saliency", "Saliency", "MI", asked.append) == []
+    assert trust.trust_warnings("sharp", "saliency", "MI", asked.append) == []
     assert asked == [{"weights": "those of sharp"}]
 
 
 def test_a_heatmap_that_names_what_the_label_does_not_rest_on_is_warned_of(folder):
     """Attention that lies where nothing counts looks like any other; only hiding it tells. A doubtful one is not accused."""
-    found = warning("sharp", "attention", "Attention")
+    found = warning("sharp", "attention")
     assert found == (
         "Attention does not show what MI rests on: in 12 records with it, hiding what it names lowered the probability by 0.20 "
         "(0.10 to 0.30) less than hiding places at random. Occlusion does: 0.40 more than at random."
     )
-    assert warning("sharp", "attention", "Attention", "HYP") == warning("sharp", "attention", "Attention", "NORM") == ""
+    assert warning("sharp", "attention", "HYP") == warning("sharp", "attention", "NORM") == ""
 
 
 def test_more_records_say_it_better(folder):
@@ -73,10 +73,10 @@ def test_more_records_say_it_better(folder):
             json.dumps(json.loads((folder / "sharp.json").read_text()) | {"records": 20})
         )
         trust._read.cache_clear()
-        assert bool(warning("sharp", "attention", "Attention")) == wanted
+        assert bool(warning("sharp", "attention")) == wanted
 
 
 def test_shipped_attention_of_imle_net_is_warned_of_for_infarctions_alone():
     """What docs/findings.md says of it must be said where it is looked at."""
-    told = {label: warning("imle_net", "attention", "Attention", label) for label in LABELS}
+    told = {label: warning("imle_net", "attention", label) for label in LABELS}
     assert [label for label, sentence in told.items() if sentence] == ["MI"]

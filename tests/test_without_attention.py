@@ -141,7 +141,8 @@ def test_an_upload_is_explained_and_by_the_model_in_use(dashboard, monkeypatch, 
 def test_the_other_pages_do_not_mind(dashboard, page):
     """A page that loads the model for a word on its attention would fail for four of six models."""
     app = dashboard(page)
-    assert not app.exception and not app.warning
+    of_the_heatmaps = "does not show what"  # which the guidelines page says of another model's attention, and rightly
+    assert not app.exception and not [one for one in app.warning if of_the_heatmaps not in one.value]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.widgets.sign_in import sign_in_button, signed_in_lines
+from dashboard.widgets.view_controls import is_revealed
 from imle.errors import Refusal
 from imle.labels import LABEL_TITLES
 
@@ -30,6 +31,7 @@ def sidebar() -> None:
 
     Where one can sign in, who is signed in stands below them.
     """
+    _refuse_unknown_model()
     with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
         _lines(_data_lines())
         _model()
@@ -73,13 +75,25 @@ def _data_lines() -> list[tuple[str, str]]:
     return [("Data set", data.title), ("Records", f"{len(data):,}{' simulated' if data.simulated else ''}")]
 
 
+def _refuse_unknown_model() -> None:
+    """A sentence where the link asks for a model that is not offered."""
+    asked = st.query_params.get("model")
+    if asked and asked not in state.models():
+        refuse(
+            f"the link asks for the model {asked}, which is not offered here; this is {Path(state.model_name()).name}"
+        )
+
+
 def _model() -> None:
     """Its name, or a choice where there are several, and the engine it runs on."""
     state.follow_usual()
     models = state.models()
     if len(models) > 1:
+        state.follow_link()
         names = short_names(models)
-        st.selectbox("Model", models, key="model", bind="query-params", filter_mode=None, format_func=names.get)
+        st.selectbox("Model", models, key="model", filter_mode=None, format_func=names.get)
+        # The usual model may be another tomorrow, and a link to an opinion must show the same opinion then.
+        state.link_model(always=is_revealed())
     try:
         name, _, engine = state.model_card()
     except Refusal:

@@ -27,6 +27,7 @@ from imle.measure.segments import segment_of_samples
 
 HEAD = ["", "Where cardiologists look", "Criteria"]
 OUTLINE = "outline"
+AGAINST = "against"
 SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
@@ -73,7 +74,8 @@ class Held:
 
 
 def guideline_panel(subject: Subject, explanation: Explanation, measured: Measurements, shown: list[Heat]) -> None:
-    """A row a diagnosis of the record that the guidelines place: how much of the heatmap for it lies there.
+    """A row a diagnosis that the guidelines place, of those stated and one of the reader's choice: its criteria, and how
+    much of the heatmap for it lies there.
 
     The heatmaps are by the methods of those `shown`, one or two; where none is, the model's attention, if it has any.
     """
@@ -86,14 +88,18 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         for one in held:
             _likeness(one, segments)
         found = _diagnoses(subject)
-        rows = [_row(code, place, held, segments, _criteria(place, subject, measured)) for code, place in found.items()]
+        rows = [_row(_titled(code, place, subject), place, held, segments, _criteria(place, subject, measured))
+                for code, place in found.items()]  # fmt: skip
+        offered = _offered(subject, explanation.label or explanation.leading)
     except Refusal as error:
         refuse(error)
         return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Guidelines", anchor=False, width="content")
+        _outline_choice(list(found))
+        st.space("stretch")
+        _against_choice(offered)
     if rows:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.subheader("Guidelines", anchor=False, width="content")
-            _outline_choice(list(found))
         # Of two heatmaps a column each, so that the table is no wider than the page.
         titles = [f"{one.title[:1].upper()}{one.title[1:]}" for one in held]
         shares = titles if len(held) > 1 else ["On these leads", "In these places"]
@@ -101,6 +107,10 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         for one in held:
             beside = "by chance, and of the average record's heatmap" if one.has_average else "by chance"
             note(f"Share of the {one.title}; in brackets {beside}.")
+    else:
+        note(
+            "No diagnosis is stated that has a place of its own; choose one to hold its criteria and the heatmap against."
+        )
     if any(one.is_of_another for one in held):
         note(
             f"The average heatmap that is kept for {explanation.model} is of another model of that name (its weights, scale "
@@ -109,9 +119,14 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
 
 
 def outlined_places(subject: Subject):
-    """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is."""
+    """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is.
+
+    What is chosen stands in the session, at first as the link says.
+    """
     from imle.figures.sheet import Outline
 
+    if OUTLINE in st.query_params:
+        st.session_state.setdefault(OUTLINE, st.query_params[OUTLINE])
     code = st.session_state.get(OUTLINE)
     place = _diagnoses_if_any(subject).get(code)
     if place is None:
@@ -126,10 +141,23 @@ def expected_leads(subject: Subject, label: str | None) -> set[str]:
 
 
 def _diagnoses(subject: Subject) -> dict[str, Guideline]:
-    """The record's diagnoses that have a place of their own, by code. BadGuidelines."""
+    """The diagnoses that have a place of their own, by code: those stated, then the reader's choice. BadGuidelines."""
     table = agreement_state.table()
-    found = {one.code: table[one.code] for one in subject.statements or () if one.code in table}
-    return {code: place for code, place in found.items() if not place.is_everywhere}
+    codes = [*_stated(subject), *filter(None, [st.session_state.get(AGAINST)])]
+    return {code: table[code] for code in codes if code in table and not table[code].is_everywhere}
+
+
+def _stated(subject: Subject) -> list[str]:
+    return [one.code for one in subject.statements or ()]
+
+
+def _offered(subject: Subject, label: str) -> dict[str, str]:
+    """The titles of the diagnoses that are not stated and have a place of their own, by code; those of `label` first."""
+    stated = set(_stated(subject))
+    places = {
+        code: place for code, place in agreement_state.table().items() if code not in stated and not place.is_everywhere
+    }
+    return {code: places[code].title for code in sorted(places, key=lambda code: places[code].superclass != label)}
 
 
 def _diagnoses_if_any(subject: Subject) -> dict[str, Guideline]:
@@ -144,8 +172,25 @@ def _outline_choice(codes: list[str]) -> None:
     """Which diagnosis's places to frame on the sheet; the sheet, drawn before, reads it from the session."""
     if st.session_state.get(OUTLINE) not in codes:
         st.session_state.pop(OUTLINE, None)
-    st.markdown(":gray[Frame on the sheet]", width="content")
-    st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
+    chosen = None
+    if codes:
+        st.markdown(":gray[Frame on the sheet]", width="content")
+        chosen = st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
+    if chosen:
+        st.query_params[OUTLINE] = chosen
+    else:
+        st.query_params.pop(OUTLINE, None)
+
+
+def _against_choice(offered: dict[str, str]) -> None:
+    """A diagnosis that nobody stated, whose criteria and places are to be shown too."""
+    if st.session_state.get(AGAINST) not in offered:
+        st.session_state.pop(AGAINST, None)
+    st.selectbox(
+        "Hold against another diagnosis", list(offered), index=None, key=AGAINST, width=270,
+        placeholder="Hold against another diagnosis", label_visibility="collapsed",
+        format_func=lambda code: f"{code} {offered[code]}",
+    )  # fmt: skip
 
 
 def _likeness(held: Held, segments: np.ndarray) -> None:
@@ -169,14 +214,19 @@ def _criteria(place: Guideline, subject: Subject, measured: Measurements) -> str
     return "<br>".join(lines) or NONE
 
 
-def _row(code: str, place: Guideline, held: list[Held], segments: np.ndarray, criteria: str) -> str:
+def _titled(code: str, place: Guideline, subject: Subject) -> str:
+    unsaid = "" if code in _stated(subject) else ", not stated"
+    return f"{escape(code)} <i>{escape(place.title)}{unsaid}</i>"
+
+
+def _row(title: str, place: Guideline, held: list[Held], segments: np.ndarray, criteria: str) -> str:
     shares = [_shares(place, one, segments) for one in held]
     cells = (
         shares[0] if len(held) == 1 else [f"{on} on these leads<br>{within} in these places" for on, within in shares]
     )
     leads = "all leads" if len(place.leads) == len(LEADS) else ", ".join(place.leads)
     looked = f"{leads} <i>{', '.join(place.segments)}</i>"
-    return row(f"{escape(code)} <i>{escape(place.title)}</i>", looked, criteria, *cells)
+    return row(title, looked, criteria, *cells)
 
 
 def _shares(place: Guideline, held: Held, segments: np.ndarray) -> tuple[str, str]:

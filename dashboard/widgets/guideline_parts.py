@@ -21,6 +21,7 @@ from imle.explain.agreement_summary import CHANCE_OF, DEFINITIONS, TITLES
 from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
 from imle.explain.score_cohort import SUREST_RECORDS
+from imle.explain.trust_warnings import trust_warnings
 from imle.figures.compare import Series
 from imle.figures.guidelines import CONFIG, lead_ranking, place_maps, record_cloud, score_rows
 from imle.figures.guidelines_png import agreement_png
@@ -52,6 +53,21 @@ class Shown:
         return self.cohort.averages[self.label]
 
     @property
+    def warnings(self) -> list[str]:
+        """What `imle trust` found against them as the reason of the label, where it looked at these very weights."""
+        about = self.cohort.about
+        return trust_warnings(
+            about["model"], about["method"], self.label, lambda run: run.get("weights", "") == about.get("weights")
+        )
+
+    @property
+    def whence(self) -> str:
+        """The records that the heatmaps are of."""
+        about = self.cohort.about
+        among = "" if self.among == EVERYBODY else f", {self.among[:1].lower()}{self.among[1:]}"
+        return f"{about['data']}, fold {', '.join(map(str, about['folds']))}{among}: {len(self.rows):,} records"
+
+    @property
     def scores(self) -> pd.DataFrame:
         return agreement_state.scores(self.heatmaps, self.among, self.rows["code"].iloc[0])
 
@@ -62,7 +78,10 @@ def headline(shown: list[Shown], guideline: Guideline, code: str) -> None:
     about_guideline(guideline)
     for own in shown:
         name = f"**{plain(own.series.title)}** " if len(shown) > 1 else ""
-        st.markdown(f"{name}{plain(agreements.verdict(own.scores, guideline))}")
+        st.markdown(f"{name}{plain(agreements.verdict(own.scores, guideline))} :gray[{plain(own.whence)}.]")
+        # To lie where cardiologists look is not yet to be what the answer rests on.
+        for sentence in own.warnings:
+            st.warning(f"{name}{plain(sentence)}")
     if len(shown) > 1:
         score = agreements.main_score(guideline)
         found, records = agreements.difference(first.rows, shown[1].rows, score)

@@ -55,8 +55,7 @@ def lead_importance(explanation: Explanation, heat: Heat | None, expected: Colle
     figure = lead_bars(leads.shares, expected, state.dark(), leads.caption)
     words = ", ".join(f"{lead} {share:.2f}" for lead, share in leads.shares.items())
     st.plotly_chart(figure, theme=None, config=CONFIG, key="leads", alt=f"Leads, {leads.caption}: {words}.")
-    if not explanation.levels:
-        note(f"{leads.caption[:1].upper()}{leads.caption[1:]}.")
+    note(f"{leads.caption[:1].upper()}{leads.caption[1:]}.")
     if expected:
         note("✓ a lead that the guidelines name for its diagnoses.")
 

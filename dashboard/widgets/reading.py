@@ -8,9 +8,8 @@ from dashboard import state
 from dashboard.subject import Subject
 from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
-from dashboard.widgets.frame import refuse
+from dashboard.widgets.frame import plain, refuse
 from dashboard.widgets.guideline_panel import expected_leads, guideline_panel, outlined_places
-from dashboard.widgets.heat import disagreement
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
@@ -19,6 +18,7 @@ from dashboard.widgets.what_if import what_if
 from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain import Explanation
+from imle.figures.cautions import cautions
 from imle.figures.heat import Heat, heat_of
 from imle.filters import display_filter
 from imle.measure import Measurements
@@ -47,13 +47,19 @@ def reading(subject: Subject, view: View, report_place) -> None:
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
-    other = None
+    shown, told = [], ()
     if explanation:
-        in_words(explanation)
-        other = _other(subject, ecg, explanation, measured, view, heat)
-    shown = [one for one in (heat, other) if one]
+        in_words(explanation, heat)
+        other = _heat(subject, explanation, view.other, view.label) if view.other else None
+        shown = [one for one in (heat, other) if one]
+        told = cautions(explanation, measured, shown, state.is_of_model_in_use)
+        for sentence in told:
+            st.warning(plain(sentence))
+        other_control(view)
+        if other:
+            _other_picture(subject, ecg, other, measured, view)
     with report_place:  # of what is on the screen, hence after all of it
-        report_menu(subject, ecg, explanation, measured, view, shown)
+        report_menu(subject, ecg, explanation, measured, view, shown, told)
     if view.revealed:
         _opinions(subject, explanation, measured, heat, shown)
 
@@ -75,21 +81,12 @@ def _opinions(
         what_if(subject, explanation, measured)
 
 
-def _other(
-    subject: Subject, ecg: Ecg, explanation: Explanation, measured: Measurements, view: View, heat: Heat | None
-) -> Heat | None:
-    """A second sheet of `ecg` with another heatmap, where one is chosen; and a warning where it contradicts `heat`.
-
-    Returns the other heatmap.
-    """
-    other = _heat(subject, explanation, view.other, view.label) if view.other else None
-    disagreement(explanation, measured, [one for one in (heat, other) if one])
-    other_control()
-    if other and view.layout != MEDIAN:
+def _other_picture(subject: Subject, ecg: Ecg, other: Heat, measured: Measurements, view: View) -> None:
+    """A second sheet of `ecg`, with the other heatmap."""
+    if view.layout != MEDIAN:
         sheet(ecg, other, view, outlined_places(subject), key="sheet_other")
-    elif other and measured.median_beat is not None:
+    elif measured.median_beat is not None:
         median_beats(measured, other, view, key="sheet_other")
-    return other
 
 
 def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:

@@ -10,12 +10,14 @@ import streamlit as st
 from dashboard import state
 from dashboard.subject import Subject
 from dashboard.widgets.frame import note
-from dashboard.widgets.view_controls import MEDIAN, View
+from dashboard.widgets.view_controls import LAYOUTS, MEDIAN, View
 from imle.ecg import Ecg
 from imle.explain import Explanation
 from imle.figures.heat import Heat
 from imle.measure import Measurements
 from imle.model_folder import Card
+
+USUAL_LAYOUT = next(iter(LAYOUTS))
 
 
 def report_menu(
@@ -25,16 +27,20 @@ def report_menu(
     measured: Measurements,
     view: View,
     heats: Sequence[Heat],
+    cautions: Sequence[str],
 ) -> None:
     """A button that opens the choice of files; they hold the model's opinion only where it is revealed.
 
-    heats: those on the screen.
+    heats, cautions: those on the screen.
     """
     name = f"ecg-{ecg.id or 'uploaded'}"
     # A file is made outside the session, which then cannot be asked for the model in use.
-    asked = subject, ecg, explanation, measured, view, tuple(heats), state.model_card()[1] if explanation else None
+    card = state.model_card()[1] if explanation else None
+    asked = subject, ecg, explanation, measured, view, tuple(heats), tuple(cautions), card
     with st.popover("Report", key="report", width="content"):
         note("With the model's opinion." if explanation else "Without the model's opinion, which is not revealed.")
+        if view.layout == MEDIAN:
+            note(f"With the whole ECG in {LAYOUTS[USUAL_LAYOUT]}, not the median beats.")
         for title, suffix, mime, make in FILES:
             st.download_button(
                 title, lambda make=make: make(_reading(*asked)), f"{name}.{suffix}", mime, on_click="ignore",
@@ -42,7 +48,7 @@ def report_menu(
             )  # fmt: skip
         if explanation:
             st.download_button(
-                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(explanation, heats),
+                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(explanation, heats, cautions),
                 f"{name}.html", "text/html", on_click="ignore", key="download_html", width="stretch",
             )  # fmt: skip
 
@@ -54,6 +60,7 @@ def _reading(
     measured: Measurements,
     view: View,
     heats: tuple[Heat, ...],
+    cautions: tuple[str, ...],
     card: Card | None,
 ):
     from imle.figures.report import Reading
@@ -64,11 +71,12 @@ def _reading(
         explanation=explanation,
         measurements=measured,
         heats=heats,
-        layout="3x4+II" if view.layout == MEDIAN else view.layout,
+        layout=USUAL_LAYOUT if view.layout == MEDIAN else view.layout,
         speed_mm_s=view.speed_mm_s,
         gain_mm_mv=view.gain_mm_mv,
         overlay=view.overlay,
         opacity=view.opacity,
+        cautions=cautions,
         card=card,
         statements=statements if view.revealed else (),
     )
@@ -98,15 +106,15 @@ def _json(reading) -> str:
     return json.dumps(reading_json(reading)) + "\n"
 
 
-def _page(explanation: Explanation, heats: Sequence[Heat]) -> str:
+def _page(explanation: Explanation, heats: Sequence[Heat], cautions: Sequence[str]) -> str:
     from imle.figures.page import explanation_page
 
-    return explanation_page(explanation, heats)
+    return explanation_page(explanation, heats, cautions=cautions)
 
 
 FILES = (
     ("PDF, A4 at true scale", "pdf", "application/pdf", _pdf),
     ("PNG of the report", "png", "image/png", _png),
     ("SVG of the sheet", "svg", "image/svg+xml", _svg),
-    ("JSON of everything shown", "json", "application/json", _json),
+    ("JSON: measurements, answer, heatmaps", "json", "application/json", _json),
 )

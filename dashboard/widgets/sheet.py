@@ -44,12 +44,13 @@ def median_beats(measured: Measurements, heat: Heat | None, view: View, key: str
     _chart(figure, f"{key}_median", median_beats_text(measured), CONFIG)
 
 
-def in_words(explanation: Explanation) -> None:
-    """What the model answered and where it looked, as a sentence, and what its attention is not."""
-    from imle.explain.summary import summary
+def in_words(explanation: Explanation, heat: Heat | None) -> None:
+    """What the model answered and where the heatmap is highest, as a sentence, and what the heatmap is not."""
+    from imle.figures.heat import heat_text, summary_with
 
-    st.markdown(plain(summary(explanation)))
-    note(explanation.whose_attention)
+    st.markdown(plain(summary_with(explanation, heat)))
+    none = [explanation.whose_attention] if heat and not explanation.levels else []
+    note(" ".join([*none, heat_text(explanation, heat)]))
 
 
 def _chart(figure, key: str, words: str, config: dict) -> None:

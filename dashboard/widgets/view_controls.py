@@ -35,7 +35,8 @@ MENUS = {
 }  # fmt: skip
 # The same for a model without attention.
 MENUS_WITHOUT_ATTENTION = MENUS | {"level": ATTRIBUTIONS, "other": {NO_OTHER: OTHERS[NO_OTHER], **ATTRIBUTIONS}}
-OF_THE_OVERLAY = ("overlay", "level", "opacity", "other")
+OF_THE_PAPER = ("speed", "gain", "filter")
+OF_THE_OVERLAY = ("overlay", "level", "opacity")
 # What a key goes on through: no attribution, which takes longer than a key should.
 CYCLES = {"layout": LAYOUTS, "overlay": OVERLAYS, "level": ATTENTION}
 
@@ -74,22 +75,26 @@ class View:
 def view_controls() -> View:
     """Draw the controls in one line."""
     revealed = is_revealed()
+    if revealed:
+        st.query_params["reveal"] = "yes"  # a link must show what its sender saw
     menus = _menus(revealed)
     chosen = _choices(menus)
+    drawn = _drawn(revealed, chosen)
     # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
-    st.session_state.update({key: value for key, value in chosen.items() if revealed or key not in OF_THE_OVERLAY})
+    st.session_state.update({key: chosen[key] for key in drawn})
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
         _menu(menus, "Layout", "layout", 116)
-        _menu(menus, "Paper speed", "speed", 104)
-        _menu(menus, "Gain", "gain", 108)
-        st.pills(
-            "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
-            format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
-        )  # fmt: skip
+        if "speed" in drawn:
+            _menu(menus, "Paper speed", "speed", 104)
+            _menu(menus, "Gain", "gain", 108)
+            st.pills(
+                "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
+                format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
+            )  # fmt: skip
         if revealed:
             _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
             _menu(menus, "Heatmap", "level", 126, _help_of(menus["level"]))
-            if state.attended_labels() or {chosen["level"], chosen["other"]} & set(ATTRIBUTIONS):
+            if "label" in drawn:
                 _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
             _menu(menus, "Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
     _shortcuts(revealed, menus)
@@ -108,9 +113,20 @@ def view_controls() -> View:
     )
 
 
-def other_control() -> None:
+def other_control(view: View) -> None:
     """The choice of a second heatmap, drawn where its sheet begins; the view of the next run has it."""
+    st.session_state["other"] = view.other or NO_OTHER
     _menu(_menus(True), "Another heatmap below", "other", 190, "A second sheet with another heatmap of the same label.")
+
+
+def _drawn(revealed: bool, chosen: dict) -> list[str]:
+    """The keys of the controls in the line: median beats have a paper of their own, and a heatmap shows once revealed."""
+    keys = ["layout", *(OF_THE_PAPER if chosen["layout"] != MEDIAN else ())]
+    if revealed:
+        keys += OF_THE_OVERLAY
+        if state.attended_labels() or {chosen["level"], chosen["other"]} & set(ATTRIBUTIONS):
+            keys.append("label")
+    return keys
 
 
 def is_revealed() -> bool:

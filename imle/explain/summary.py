@@ -13,14 +13,16 @@ CAUTION = "Research use only; not a medical device."
 SIMULATED = "Simulated ECG, not a patient."
 
 
-def summary(explanation: Explanation) -> str:
-    """The labels at or above their thresholds (else the likeliest one), and where there is attention, its leads and time.
+def summary(explanation: Explanation, place: str | None = None) -> str:
+    """The labels at or above their thresholds (else the likeliest one), and `place`; without it, attention's leads and time.
 
     `IMLE-Net: MI 0.91 (above its threshold 0.43); attention is highest on III, aVF, II around 3.2 s.` The leads are
-    the three with the most channel attention; the time is where combined attention, summed over leads, peaks.
+    the three with the most channel attention; the time is where combined attention, summed over leads, peaks. Of a
+    network without attention there is neither.
     """
-    place = f"; {_place(explanation)}" if explanation.levels else ""
-    return f"{explanation.model}: {_labels(explanation)}{place}."
+    if place is None and explanation.levels:
+        place = _place(explanation)
+    return f"{explanation.model}: {_labels(explanation)}{f'; {place}' if place else ''}."
 
 
 def known_labels(ecg: Ecg) -> tuple[str, ...] | None:

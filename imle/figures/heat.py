@@ -9,11 +9,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from imle.attention import LEVELS
-from imle.ecg import Ecg
+from imle.ecg import MODEL_FS_HZ, Ecg
 from imle.errors import BadChoice
 from imle.explain.agreement import relevance
 from imle.explain.attribution import METHODS, USUAL_METHOD, attribute
 from imle.explain.explanation import Explanation
+from imle.explain.summary import LEADS_NAMED, summary
 from imle.figures.levels import LEVEL_MEANINGS, level_title
 from imle.inference import Predictor
 from imle.leads import LEADS
@@ -106,6 +107,25 @@ def attention_heat(explanation: Explanation, level: str = USUAL_LEVEL) -> Heat:
     return Heat(level, explanation.label, explanation.heatmap(level))
 
 
+def summary_with(explanation: Explanation, heat: Heat | None) -> str:
+    """The explanation in one sentence, whose leads and time are those of the heatmap that is shown.
+
+    Every level of attention is summed up by the channel and the combined attention, as where none is shown.
+    """
+    if heat is None or heat.method == ATTENTION:
+        return summary(explanation)
+    leads = sorted(LEADS, key=heat.lead_shares.get, reverse=True)[:LEADS_NAMED]
+    peak_s = np.argmax(heat.values.sum(axis=0)) / MODEL_FS_HZ
+    return summary(explanation, f"{heat.title} is highest on {', '.join(leads)} around {peak_s:.1f} s")
+
+
+def heat_text(explanation: Explanation, heat: Heat | None) -> str:
+    """What the heatmap that is shown means: whose attention it is, or how an attribution is found."""
+    if heat is None or heat.method == ATTENTION:
+        return explanation.whose_attention
+    return f"{heat.title[:1].upper()}{heat.title[1:]}: {heat.meaning[:1].lower()}{heat.meaning[1:]}"
+
+
 @dataclass(frozen=True)
 class LeadBars:
     """How much each lead counts: the heading of the bars, what they are in a few words, and each lead's share."""
@@ -116,8 +136,10 @@ class LeadBars:
 
 
 def leads_of(explanation: Explanation, heat: Heat | None) -> LeadBars | None:
-    """The channel attention; of a network without attention, the shares of the heatmap that is shown; else None."""
-    if explanation.lead_importance is not None:
-        whose = f" to {explanation.label}" if explanation.label else ""
-        return LeadBars("Lead importance", f"channel attention{whose}", explanation.lead_importance)
-    return LeadBars("Leads", f"share of {heat.title}", heat.lead_shares) if heat else None
+    """The shares of the attribution that is shown; else the channel attention, None for a network without attention."""
+    if heat is not None and heat.method != ATTENTION:
+        return LeadBars("Leads", f"share of {heat.title}", heat.lead_shares)
+    if explanation.lead_importance is None:
+        return None
+    whose = f" to {explanation.label}" if explanation.label else ""
+    return LeadBars("Lead importance", f"channel attention{whose}", explanation.lead_importance)

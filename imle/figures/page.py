@@ -10,9 +10,9 @@ from html import escape
 from plotly.offline import get_plotlyjs
 
 from imle.explain.explanation import Explanation
-from imle.explain.summary import caution, known_by, known_labels, summary
+from imle.explain.summary import caution, known_by, known_labels
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat, leads_of
+from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat, heat_text, leads_of, summary_with
 from imle.figures.levels import legend_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
@@ -21,11 +21,14 @@ from imle.figures.theme import DARK, FONT, LIGHT, Theme
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def explanation_page(explanation: Explanation, shown: Sequence[Heat] = (), layout: str = "3x4+II") -> str:
-    """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, lead importance.
+def explanation_page(
+    explanation: Explanation, shown: Sequence[Heat] = (), layout: str = "3x4+II", cautions: Sequence[str] = ()
+) -> str:
+    """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, leads.
 
-    The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens. It follows
-    the reader's light or dark setting. BadChoice for an unknown layout.
+    The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens; the
+    sentence and the leads' bars follow the choice. cautions: sentences about the heatmaps in `shown`. It follows the
+    reader's light or dark setting. BadChoice for an unknown layout.
     """
     record = escape(explanation.ecg.id or "ECG")
     heats = {heat.name: heat for heat in [*map(partial(attention_heat, explanation), explanation.levels), *shown]}
@@ -38,10 +41,11 @@ def explanation_page(explanation: Explanation, shown: Sequence[Heat] = (), layou
         record=record,
         model=f"{escape(explanation.model)} · {escape(explanation.engine)}",
         note=caution(explanation.ecg),
-        shared=escape(explanation.whose_attention),
-        summary=escape(summary(explanation)),
+        shared=escape(heat_text(explanation, first)),
+        summary=escape(summary_with(explanation, first)),
+        cautions="".join(f'<p class="caution">{escape(sentence)}</p>' for sentence in cautions),
         buttons="".join(heat_button(heat, heat.name == first.name) for heat in heats.values()),
-        leads=LEADS_SECTION.format(title=escape(leads.title)) if leads else "",
+        leads=LEADS_SECTION.format(title=escape(leads.title), caption=escape(leads.caption)) if leads else "",
         plotly=get_plotlyjs(),
         figures=script_safe(figures(explanation, first, layout)),
         levels=script_safe({name: heat_patch(explanation, heat, layout) for name, heat in heats.items()}),
@@ -69,14 +73,24 @@ def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
 
 
 def heat_patch(explanation: Explanation, heat: Heat, layout: str) -> dict:
-    """What changes in the sheet from one heatmap to another: its values, and what it is called."""
+    """What changes from one heatmap to another: its values, what it is called and means, and what it says of the leads."""
     figure = json.loads(sheet_figure(explanation.ecg, heat.values, heat.title, layout).to_json())
     drawn = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
+    leads = leads_of(explanation, heat)
+    bars = lead_bars(leads.shares, caption=leads.caption)
     return {
         "z": drawn["z"],
         "hovertemplate": drawn["hovertemplate"],
         "title": legend_title(heat.title),
         "meaning": heat.meaning,
+        "shared": heat_text(explanation, heat),
+        "summary": summary_with(explanation, heat),
+        "leads": {
+            "title": leads.title,
+            "caption": leads.caption,
+            "bars": {key: bars.data[0].to_plotly_json()[key] for key in ("y", "text", "hovertemplate")},
+            "range": bars.layout.yaxis.range,
+        },
     }
 
 
@@ -108,9 +122,10 @@ PAGE = """<!DOCTYPE html>
 <body>
 <header><h1>ECG {record}</h1><p>{model}</p><p class="note">{note}</p></header>
 <p id="summary">{summary}</p>
+{cautions}
 <nav aria-label="Heatmap">{buttons}<span id="meaning" aria-live="polite"></span></nav>
 <div id="sheet" role="img" aria-labelledby="summary"></div>
-<p class="note">{shared}</p>
+<p class="note" id="shared">{shared}</p>
 <main>
 <section><h2>Probabilities</h2><div id="probabilities"></div></section>
 {leads}
@@ -126,7 +141,10 @@ let level = "{first}";
 </html>
 """
 
-LEADS_SECTION = '<section><h2>{title}</h2><div id="leads"></div></section>'
+LEADS_SECTION = (
+    '<section><h2 id="leads-title">{title}</h2><p class="note" id="leads-caption">{caption}</p>'
+    '<div id="leads"></div></section>'
+)
 
 STYLE = """
 :root {{ color-scheme: light dark; {light} }}
@@ -139,6 +157,7 @@ h1 {{ font-size: 20px; margin: 0; }}
 h2 {{ font-size: 14px; margin: 16px 0 8px; }}
 p {{ margin: 4px 0; }}
 .note, header p, #meaning {{ color: var(--muted); }}
+.caution {{ padding: 6px 12px; border-left: 3px solid var(--accent); }}
 nav {{ display: flex; flex-wrap: wrap; align-items: center; margin: 12px 0 8px; }}
 nav button {{ font: inherit; padding: 4px 12px; margin-left: -1px; color: var(--ink); background: none;
   border: 1px solid var(--rule); cursor: pointer; }}
@@ -156,6 +175,10 @@ const config = {
   modeBarButtons: [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
 };
 
+function write(place, words) {
+  document.getElementById(place).textContent = words;
+}
+
 function draw() {
   const figures = structuredClone(FIGURES[darkness.matches ? "dark" : "light"]);
   for (const [name, figure] of Object.entries(figures))
@@ -166,6 +189,12 @@ function draw() {
     heatmap.z = structuredClone(now.z);
     heatmap.hovertemplate = now.hovertemplate;
     sheet.layout.coloraxis.colorbar.title.text = now.title;
+    Object.assign(figures.leads.data[0], now.leads.bars);
+    figures.leads.layout.yaxis.range = now.leads.range;
+    write("leads-title", now.leads.title);
+    write("leads-caption", now.leads.caption);
+    write("summary", now.summary);
+    write("shared", now.shared);
   }
   const [across, up] = [sheet.layout.xaxis.range[1], sheet.layout.yaxis.range[1]];
   const margin = sheet.layout.margin;
@@ -173,7 +202,7 @@ function draw() {
   Plotly.react("sheet", sheet.data, sheet.layout, config);
   for (const name of ["probabilities", "leads"].filter((name) => name in figures))
     Plotly.react(name, figures[name].data, figures[name].layout, { displayModeBar: false });
-  document.getElementById("meaning").textContent = now ? now.meaning : "";
+  write("meaning", now ? now.meaning : "");
 }
 
 for (const button of document.querySelectorAll("nav button"))

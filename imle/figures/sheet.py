@@ -47,7 +47,7 @@ FOOT_CHARACTERS_WITH_LEGEND = 56  # the scale's text ends before the legend begi
 
 TRACE_WIDTH_PX = 1.35
 TRACE_COLOURS = 10
-WIDEST_COLOURED_PX = 2.6
+WIDEST_COLOURED_PX = 4
 BAND_COLOURS = 48
 BAND_GAP_PX = 3
 
@@ -209,7 +209,7 @@ def coloured_samples(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x, y in mm and colour number of every sample of every panel in turn; a NaN sample of no colour ends each."""
     n = signal_mv.shape[1]
-    cell = np.minimum((np.arange(n) / fs_hz * MODEL_FS_HZ).astype(int), MODEL_SAMPLES - 1)
+    cell = np.minimum(np.round(np.arange(n) * MODEL_FS_HZ / fs_hz).astype(int), MODEL_SAMPLES - 1)
     colours = np.minimum((share * TRACE_COLOURS).astype(int), TRACE_COLOURS - 1)[:, cell]
     parts = []
     for panel in sheet.panels:

@@ -8,13 +8,12 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from imle.explain.explanation import Explanation
-from imle.explain.summary import caution, known_by, known_labels, summary
+from imle.explain.summary import caution, known_by, known_labels
 from imle.figures.geometry import Sheet
-from imle.figures.heat import Heat, leads_of
+from imle.figures.heat import Heat, heat_text, leads_of, summary_with
 from imle.figures.report.bars import draw_bar, draw_leads
 from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, write
 from imle.figures.report.sheet import LEGEND_MM, Overlay, draw_legend, draw_sheet
-from imle.figures.report.words import heat_text
 from imle.figures.theme import LIGHT
 from imle.labels import LABEL_TITLES
 
@@ -38,7 +37,7 @@ def save_png(explanation: Explanation, heat: Heat, path, layout: str = "12x1") -
     draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heat.values), heat.title)
     draw_probabilities(page, arrangement["probabilities"], explanation)
     draw_leads(page, arrangement["leads"], leads_of(explanation, heat))
-    about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(summary(explanation))}
+    about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(summary_with(explanation, heat))}
     Path(path).write_bytes(as_png([page], about))
     return Path(path)
 
@@ -52,7 +51,7 @@ def draw_head(page: Axes, explanation: Explanation, heat: Heat, box: Box) -> Non
     right = A4_MM[0] - box.left
     write(page, box.left, 202, f"ECG {explanation.ecg.id}", "title", weight="bold")
     write(page, right, 202, f"{explanation.model} · {explanation.engine}", colour=LIGHT.muted, ha="right")
-    for i, line in enumerate(textwrap.wrap(summary(explanation), SENTENCE_CHARACTERS)):
+    for i, line in enumerate(textwrap.wrap(summary_with(explanation, heat), SENTENCE_CHARACTERS)):
         write(page, box.left, 198.5 - 3.6 * i, line, va="top")
     write(page, box.left, 5.5, f"{heat_text(explanation, heat)} {caution(explanation.ecg)}", "small", LIGHT.muted)
 

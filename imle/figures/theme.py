@@ -18,6 +18,8 @@ ICE = (
 # A coloured trace begins at the other end, so that it stands out from the paper, and stops at 3:1 with it.
 BAND_SECTION = {"light": (1.0, 0.43), "dark": (0.1, 0.56)}
 TRACE_SECTION = {"light": (0.0, 0.58), "dark": (1.0, 0.42)}
+# A thin line shows little of its colour: even a small share must be told from the plain trace.
+TRACE_RISE = 0.4
 
 # Below this share of the maximum a band fades into the paper, so that the grid stays clean where there is nothing.
 FADE_BELOW = 0.12
@@ -99,7 +101,7 @@ def trace_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float,
     plain = [int(theme.trace[i : i + 2], 16) for i in (1, 3, 5)]
     return [
         (*(opacity * colour + (1 - opacity) * ink for colour, ink in zip(ice(place), plain, strict=True)), 1.0)
-        for place in _places(TRACE_SECTION, theme, n)
+        for place in _places(TRACE_SECTION, theme, n, TRACE_RISE)
     ]
 
 
@@ -128,6 +130,6 @@ def hover_label(theme: Theme) -> dict:
     return {"bgcolor": theme.paper, "bordercolor": theme.rule, "font": {"family": FONT, "color": theme.ink}}
 
 
-def _places(sections: dict[str, tuple[float, float]], theme: Theme, n: int) -> list[float]:
+def _places(sections: dict[str, tuple[float, float]], theme: Theme, n: int, rise: float = 1) -> list[float]:
     first, last = sections[theme.name]
-    return [first + (last - first) * i / (n - 1) for i in range(n)]
+    return [first + (last - first) * (i / (n - 1)) ** rise for i in range(n)]

@@ -9,10 +9,10 @@ from imle.attention import LEVELS
 from imle.ecg import MODEL_FS_HZ
 from imle.explain.attribution import METHODS
 from imle.explain.explanation import Explanation, digits
-from imle.explain.summary import caution, known_labels, summary
+from imle.explain.summary import caution, known_labels
 from imle.figures.geometry import Sheet
-from imle.figures.heat import Heat
-from imle.figures.report.fit import on_paper
+from imle.figures.heat import Heat, leads_of, summary_with
+from imle.figures.report.assembly import paper_of
 from imle.figures.report.reading import Reading
 from imle.figures.report.words import record_facts, today
 
@@ -22,7 +22,7 @@ def reading_json(reading: Reading) -> dict:
 
     Of the heatmaps, those that are shown are there (12 x 1000 at 100 Hz), each with the method that it is of.
     """
-    sheet, difference = on_paper(reading.sheet, reading.ecg)
+    sheet, difference = paper_of(reading)
     return {
         "imle_version": imle.__version__,
         "printed": today(),
@@ -46,8 +46,12 @@ def _opinion(reading: Reading, explanation: Explanation) -> dict:
     said = explanation.to_json()
     kept = ("model", "engine", "probabilities", "thresholds", "lead_importance", "attention", "label")
     known = known_labels(reading.ecg)
+    first = reading.drawn[0]
+    leads = leads_of(explanation, first)
     return {key: said[key] for key in kept} | {
-        "summary": summary(explanation),
+        "summary": summary_with(explanation, first),
+        "cautions": list(reading.cautions),
+        "leads": {"of": leads.caption, "shares": leads.shares} if leads else None,
         "known_labels": None if known is None else list(known),
         "heatmaps": [heat_json(heat) for heat in reading.heats],
         "card": asdict(reading.card) if reading.card else None,

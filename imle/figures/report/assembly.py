@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from imle.explain.summary import CAUTION, SIMULATED, caution, is_simulated, summary
+from imle.explain.summary import CAUTION, SIMULATED, caution, is_simulated
 from imle.figures.geometry import Sheet
-from imle.figures.heat import Heat, leads_of
+from imle.figures.heat import Heat, heat_text, leads_of, summary_with
 from imle.figures.report import words
 from imle.figures.report.bars import draw_leads, draw_probability_table
 from imle.figures.report.fit import on_paper
@@ -42,6 +42,7 @@ CAPTION_MM = 8  # under the sheet: its scale, and the legend
 SVG_CAPTION_MM = 14  # the same, narrower, and what else must stand on a picture
 BLOCKS_FOOT_MM = 12.5  # under the sheet and its caption: what the model, and what the cardiologists said
 BLOCKS_GAP_MM = 3.5
+SPARE_MM = pitch_mm("note")  # what the blocks can give of their height to cautions and still be read
 FOOT_LINES_MM = (7.8, 5.1)
 # Left edge and width of each block.
 PROBABILITIES = (LEFT_MM, 112)
@@ -77,19 +78,29 @@ def sheet_svg(reading: Reading) -> bytes:
 
 def about(reading: Reading) -> dict[str, str]:
     """Title and one-sentence description, for the file and for who cannot see the picture."""
-    said = summary(reading.explanation) if reading.explanation else words.NOT_REVEALED
+    if reading.explanation is None:
+        said = words.NOT_REVEALED
+    else:
+        said = " ".join([summary_with(reading.explanation, reading.drawn[0]), *reading.cautions])
     return {"Title": plain(f"ECG {reading.ecg.id}"), "Description": plain(said)}
+
+
+def paper_of(reading: Reading) -> tuple[Sheet, str]:
+    """The sheet that its page has room for, and how it differs from the one asked for (see `on_paper`)."""
+    needed_mm = len(caution_lines(reading)) * pitch_mm("note")
+    return on_paper(reading.sheet, reading.ecg, max(0, needed_mm - SPARE_MM))
 
 
 def report_page(reading: Reading, heat: Heat | None) -> Axes:
     """The page with `heat` over its sheet, or the ECG alone."""
-    sheet, difference = on_paper(reading.sheet, reading.ecg)
+    sheet, difference = paper_of(reading)
     page = blank_page()
     draw_head(page, reading)
     top = draw_measurements(page, reading.measurements) if reading.measurements else MEASUREMENTS_MM + 2
     foot = top - sheet.height_mm
     draw_paper(page, reading, heat, sheet, Box(LEFT_MM, foot, WIDTH_MM, sheet.height_mm), difference)
-    blocks_mm = foot - CAPTION_MM - BLOCKS_GAP_MM - BLOCKS_FOOT_MM
+    under = draw_cautions(page, reading, foot - CAPTION_MM)
+    blocks_mm = under - BLOCKS_GAP_MM - BLOCKS_FOOT_MM
     draw_opinion(page, reading, heat, blocks_mm)
     draw_statements(page, reading, blocks_mm)
     draw_foot(page, reading, heat)
@@ -145,6 +156,18 @@ def draw_paper(page: Axes, reading: Reading, heat: Heat | None, sheet: Sheet, bo
         write(page, box.left, box.foot - 1.2 - i * pitch_mm("small"), line, "small", LIGHT.muted, va="top")
 
 
+def draw_cautions(page: Axes, reading: Reading, top: float) -> float:
+    """What the heatmaps do not show, a line or two a sentence under the sheet; returns how high what follows may reach."""
+    for line in caution_lines(reading):
+        top -= pitch_mm("note")
+        write(page, LEFT_MM, top, line, "note")
+    return top
+
+
+def caution_lines(reading: Reading) -> list[str]:
+    return [line for sentence in reading.cautions for line in wrapped(plain(sentence), WIDTH_MM, "note")]
+
+
 def draw_opinion(page: Axes, reading: Reading, heat: Heat | None, height_mm: float) -> None:
     """Probabilities and lead importance, or a word that they are withheld."""
     explanation = reading.explanation
@@ -186,7 +209,7 @@ def draw_foot(page: Axes, reading: Reading, heat: Heat | None) -> None:
     """The model, what its heatmap means, and what this page may be used for."""
     model, use = FOOT_LINES_MM
     if reading.explanation:
-        meaning = words.heat_text(reading.explanation, heat)
+        meaning = heat_text(reading.explanation, heat)
         room_mm = WIDTH_MM - width_mm(meaning, "note") - 5
         line = shortened(plain(words.model_text(reading.explanation, reading.card)), room_mm, "note")
         write(page, LEFT_MM, model, line, "note", LIGHT.muted)

@@ -13,8 +13,10 @@ USUAL_LAYOUT = "3x4+II"
 LOWER_GAINS_MM_MV = (10, 5)
 
 
-def on_paper(asked: Sheet, ecg: Ecg) -> tuple[Sheet, str]:
+def on_paper(asked: Sheet, ecg: Ecg, taken_mm: float = 0) -> tuple[Sheet, str]:
     """The sheet at true size on A4, and a sentence that says how it differs from `asked`, empty where it does not.
+
+    taken_mm: of the height, what else must stand on the page beside its usual parts.
 
     Where the sheet asked for is too large, the layout gives way first, then the gain (as an electrocardiograph halves
     it for tall waves), then the speed. A record whose waves are too tall for all of them, as with a loose electrode,
@@ -25,22 +27,22 @@ def on_paper(asked: Sheet, ecg: Ecg) -> tuple[Sheet, str]:
     speeds = dict.fromkeys((asked.speed_mm_s, min(asked.speed_mm_s, USUAL_SPEED_MM_S)))
     for speed, gain, layout in product(speeds, gains, layouts):
         sheet = Sheet(layout, speed, gain).with_room_for(ecg)
-        if fits(sheet) and not sheet.cut_leads(centred_mv(ecg)):
+        if fits(sheet, taken_mm) and not sheet.cut_leads(centred_mv(ecg)):
             break
     else:
         usual = Sheet(USUAL_LAYOUT, min(speeds), min(asked.gain_mm_mv, USUAL_GAIN_MM_MV)).with_room_for(ecg)
-        sheet = with_room_on_paper(usual)
+        sheet = with_room_on_paper(usual, taken_mm)
     return sheet, difference(asked, sheet)
 
 
-def fits(sheet: Sheet) -> bool:
-    return sheet.width_mm <= ROOM_MM[0] and sheet.height_mm <= ROOM_MM[1]
+def fits(sheet: Sheet, taken_mm: float = 0) -> bool:
+    return sheet.width_mm <= ROOM_MM[0] and sheet.height_mm <= ROOM_MM[1] - taken_mm
 
 
-def with_room_on_paper(sheet: Sheet) -> Sheet:
+def with_room_on_paper(sheet: Sheet, taken_mm: float = 0) -> Sheet:
     """The sheet with less headroom and footroom, in 5 mm steps and evenly, until it fits."""
     least = Sheet(sheet.layout)
-    while not fits(sheet):
+    while not fits(sheet, taken_mm):
         above, below = sheet.headroom_mm - least.headroom_mm, sheet.footroom_mm - least.footroom_mm
         sheet = replace(
             sheet,

@@ -20,8 +20,9 @@ class Reading:
 
     ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
     the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show. overlay:
-    `band`, `trace` or `off`, at `opacity` in 0..1. card: of the model that answered. statements: (code, description,
-    likelihood in %, 0 for none given) of whoever read the record.
+    `band`, `trace` or `off`, at `opacity` in 0..1. cautions: sentences on what the heatmaps do not show (see
+    `imle.figures.cautions`). card: of the model that answered. statements: (code, description, likelihood in %, 0 for
+    none given) of whoever read the record.
     Raises BadChoice for an unknown layout or overlay, or a speed, gain or opacity out of range.
     """
 
@@ -34,6 +35,7 @@ class Reading:
     gain_mm_mv: float = 10
     overlay: str = "band"
     opacity: float = 0.9
+    cautions: tuple[str, ...] = ()
     card: Card | None = None
     statements: tuple[tuple[str, str, float], ...] = ()
 

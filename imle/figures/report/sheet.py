@@ -20,7 +20,7 @@ from imle.figures.theme import LIGHT, band_colours, trace_colours
 from imle.leads import LEADS
 
 TRACE_PT = 0.7
-WIDEST_COLOURED_PT = 1.8
+WIDEST_COLOURED_PT = 2.6
 COLOURS = 256
 TRACE_COLOURS = 32
 BAND_GAP_MM = 0.6

@@ -17,7 +17,7 @@ ALIKE = 0.5
 EVERY = "all"
 
 
-def warnings(model: str, method: str, title: str, label: str, is_of_model: Callable[[dict], bool]) -> list[str]:
+def trust_warnings(model: str, method: str, label: str, is_of_model: Callable[[dict], bool]) -> list[str]:
     """Sentences where the method's heatmaps of the model hardly depend on its weights, or name what `label` does not rest on.
 
     None of them where they pass, or nobody looked. is_of_model: whether a table with these words on its run is of the model, and
@@ -28,7 +28,7 @@ def warnings(model: str, method: str, title: str, label: str, is_of_model: Calla
     tables = sorted((one for one in tables if is_of_model(one.about)), key=lambda one: one.about.get("records", 0))
     last_sanity = {name: value for one in tables for name, value in one.last_sanity.items()}
     deletion_gains = {key: row for one in tables for key, row in one.deletion_gains.items()}
-    found = []
+    found, title = [], METHODS[method].title
     alike = last_sanity.get(method)
     if alike is not None and alike >= ALIKE:
         found.append(

@@ -1,0 +1,44 @@
+"""What a reader must know of the heatmaps that are shown: that they contradict each other, or failed their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from imle.explain.agreement import lead_segment_shares, overlap
+from imle.explain.attribution import METHODS
+from imle.explain.explanation import Explanation
+from imle.explain.trust_warnings import trust_warnings
+from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat
+from imle.measure import Measurements
+from imle.measure.segments import segment_of_samples
+
+# Less of one lying where the other lies, they point at different places.
+DISAGREE_BELOW = 0.5
+
+
+def cautions(
+    explanation: Explanation, measured: Measurements, shown: Sequence[Heat], is_of_model: Callable[[dict], bool]
+) -> tuple[str, ...]:
+    """Sentences where a heatmap shown failed its checks, or is an attribution that points elsewhere than attention.
+
+    is_of_model: as in `trust_warnings`.
+    """
+    found = []
+    for method, heat in {heat.method: heat for heat in shown}.items():
+        # Attention that all labels share is the leading one's too.
+        found += trust_warnings(explanation.model, method, heat.label or explanation.leading, is_of_model)
+        if method != ATTENTION and explanation.levels:
+            found += _disagreement(explanation, measured, heat)
+    return tuple(found)
+
+
+def _disagreement(explanation: Explanation, measured: Measurements, heat: Heat) -> list[str]:
+    segments = segment_of_samples(measured)
+    attention = lead_segment_shares(explanation.heatmap(USUAL_LEVEL).astype(float), segments)
+    alike = overlap(lead_segment_shares(heat.exact.astype(float), segments), attention)
+    if alike >= DISAGREE_BELOW:
+        return []
+    return [
+        f"Attention and {METHODS[heat.method].title.lower()} point at different places: {alike:.0%} of one lies where the "
+        "other lies, by lead and wave. Do not take either for the reason of the answer."
+    ]
