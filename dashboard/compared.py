@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,13 +19,13 @@ from imle.figures.compare import Series
 from imle.labels import LABELS
 from imle.tasks import AUTHORS_INFARCTION, INFARCTION, SUPERCLASS, Task
 
-# A measure by label: where a report has it, and where its bars begin.
+# A measure by label: where a report has it, before and after the label.
 MEASURES = {
-    "ROC-AUC": (("auc_by_label",), 0.5),
-    "Average precision": (("average_precision_by_label",), 0.0),
-    "Sensitivity": (("confusion", "sensitivity"), 0.0),
-    "Specificity": (("confusion", "specificity"), 0.0),
-    "F1": (("confusion", "f1"), 0.0),
+    "ROC-AUC": ("auc_by_label",),
+    "Average precision": ("average_precision_by_label",),
+    "Sensitivity": ("confusion", "sensitivity"),
+    "Specificity": ("confusion", "specificity"),
+    "F1": ("confusion", "f1"),
 }
 # Those that have no threshold; the others hold at each model's own, chosen on fold 9.
 WITHOUT_THRESHOLD = ("ROC-AUC", "Average precision")
@@ -127,17 +127,28 @@ def unfinished(result: Result) -> str:
     return f"unfinished, {training.get('epochs_done', '?')} of {training.get('epochs', '?')} epochs"
 
 
+def best_first(models: Iterable[Compared]) -> list[Compared]:
+    """By macro ROC-AUC on the fold shown, which need not be the order on the fold that chose."""
+    return sorted(models, key=lambda own: own.report["metrics"]["macro_auc"]["value"] or 0.0, reverse=True)
+
+
+def records_read(figures: Mapping) -> str:
+    """`PTB-XL, fold 10, n = 2,158`: the records that the figures of a report are of, whichever data set is in use.
+
+    figures: a report, or a row of `infarction_rows`.
+    """
+    return f"{figures['data']}, fold {figures['fold']}, n = {figures['records']:,}"
+
+
 def by_label(model: Compared, measure: str) -> pd.DataFrame:
     """A measure of MEASURES: a row a label, columns label, value, low, high."""
-    (where, *rest), _ = MEASURES[measure]
+    where, *rest = MEASURES[measure]
     return pd.DataFrame([{"label": label, **model.figure(where, label, *rest)} for label in LABELS])
 
 
-def chance(model: Compared, measure: str) -> list[float]:
-    """By label, what a model without knowledge reaches: 0.5 of ROC-AUC, a label's share of the records of precision."""
-    if measure == "ROC-AUC":
-        return [0.5] * len(LABELS)
-    return model.y.mean(axis=0).tolist() if measure == "Average precision" else [0.0] * len(LABELS)
+def chance(model: Compared, measure: str) -> dict[str, float]:
+    """By label, what a model without knowledge reaches where that differs by label: of precision a label's share of the records."""
+    return dict(zip(LABELS, model.y.mean(axis=0).tolist(), strict=True)) if measure == "Average precision" else {}
 
 
 def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
@@ -161,7 +172,7 @@ def headline_rows(models: dict[str, Compared], published: Sequence[PublishedGrou
     """Our figures and the published ones: a row a model and metric, as CSV."""
     ours = [
         {"by": "this workbench", "model": own.series.caption, "metric": metric, **own.figure("metrics", metric),
-         "records": own.report["records"], "note": f"fold {own.report['fold']}"}
+         "records": own.report["records"], "note": f"{own.report['data']}, fold {own.report['fold']}"}
         for own in models.values() for metric in HEADLINES
     ]  # fmt: skip
     others = [
@@ -192,11 +203,12 @@ def infarction_rows(results: Sequence[Result], fold: int) -> pd.DataFrame:
             continue
         found = {INFARCTION_FIGURES[0]: report["metrics"]["macro_auc"], **report["auc_by_label"]}
         found[INFARCTION_FIGURES[-1]] = report["metrics"]["mean_accuracy"]
-        common = {"model": result.title, "split": SPLITS[result.task], "fold": fold, "records": report["records"]}
+        common = {"model": result.title, "split": SPLITS[result.task], "data": report["data"], "fold": fold,
+                  "records": report["records"]}  # fmt: skip
         rows += [
             {**common, "metric": name, **{key: _number(own[key]) for key in FIGURE}} for name, own in found.items()
         ]
-    return pd.DataFrame(rows, columns=["model", "split", "fold", "records", "metric", *FIGURE])
+    return pd.DataFrame(rows, columns=["model", "split", "data", "fold", "records", "metric", *FIGURE])
 
 
 def subgroup_rows(models: dict[str, Compared]) -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import streamlit as st
 
 from dashboard import state
-from imle.assets import DEMO_COHORT
+from imle.assets import DEMO_COHORT, WEIGHTS
 from imle.errors import BadChoice
+from imle.inference import shipped_models
 from imle.jobs import Order, runners
 from imle.jobs.job import LOCAL
 from imle.tasks import SUPERCLASS, TASKS, task
@@ -21,7 +22,6 @@ KEYS = tuple(
 )
 FROM_SCRATCH = ""
 TO_CLONE = "train_to_clone"
-MOST_SEED = 2**32 - 1
 
 
 def choice(name: str):
@@ -54,7 +54,11 @@ def take_recipe() -> None:
 
 
 def clone_later(order: Order) -> None:
-    """In a callback, of a fragment too: have the form drawn next with a run's order in it."""
+    """In a callback, of a fragment too: have the form drawn next with a run's order in it.
+
+    BadChoice for an order whose settings no recipe can have.
+    """
+    order.recipe()
     st.session_state[TO_CLONE] = order
 
 
@@ -87,15 +91,20 @@ def order() -> Order:
         raise BadChoice(f"{empty[0].replace('_', ' ')} is empty; give it a value")
     return Order(
         network=choice("network"),
-        data_dir=str(Path(choice("data")).resolve()),
+        data_dir=os.path.abspath(choice("data")),
         task=choice("task"),
         settings={**changed, **more},
         options=options,
-        start=choice("start") or None,
+        start=_start(),
         trackers=tuple(choice("trackers")),
         runner=choice("runner"),
         workers=1 if choice("runner") == LOCAL else choice("workers"),
     )
+
+
+def starts() -> list[str]:
+    """The models offered to start from: none, those shipped, and what is typed."""
+    return list(dict.fromkeys([FROM_SCRATCH, *shipped_models(), choice("start")]))
 
 
 def data_sets() -> list[str]:
@@ -107,6 +116,14 @@ def titles() -> dict[str, str]:
     """The tasks by name, as the page shows them."""
     shown = {"superclass": "five superclasses", "mi": "ASMI, IMI or normal", "mi-authors": "the same, authors' split"}
     return {name: shown.get(name, name) for name in TASKS}
+
+
+def _start() -> str | None:
+    """The folder of the model to start from."""
+    chosen = choice("start")
+    if chosen == FROM_SCRATCH:
+        return None
+    return str(WEIGHTS / chosen) if chosen in shipped_models() else os.path.abspath(chosen)
 
 
 def _as_text(value) -> str:

@@ -6,7 +6,7 @@ from dashboard import compare_state, state
 from dashboard.compared import on_fold
 from dashboard.widgets import compare_controls
 from dashboard.widgets.compare_finding import one_finding
-from dashboard.widgets.compare_headline import headline_table, label_bars
+from dashboard.widgets.compare_headline import headline_table, label_figures
 from dashboard.widgets.compare_rest import (
     definitions,
     further_figures,
@@ -42,7 +42,7 @@ left, right = st.columns([7, 5], gap="large")
 with left:
     headline_table(models, published, fold)
 with right:
-    label_bars(models, published, fold)
+    label_figures(models, published, fold)
 one_finding(models)
 difference = st.container(key="compare_difference")
 with st.container(key="compare_tables"):

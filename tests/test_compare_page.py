@@ -12,14 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.cohort import Filters, matching, open_cohort
-from dashboard.compared import SPLITS, titles
+from dashboard.compared import SPLITS, best_first, on_fold, read_results, titles
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell, read_cell, records_in
+from dashboard.widgets.compare_symbols import OUTLINES
 from imle.evaluation import results
 from imle.evaluation.comparison import MACRO, auc_differences, paired_difference
 from imle.evaluation.curves import precision_recall_curve, roc_curve
 from imle.evaluation.metrics import class_auc
 from imle.evaluation.operating_point import operating_point
 from imle.evaluation.published_figures import read_published
+from imle.figures.compare import SYMBOLS, Series, class_dots
 from imle.figures.theme import DARK, LIGHT
 from imle.inference import shipped_models
 from imle.labels import LABELS
@@ -90,17 +92,64 @@ def test_our_figures_stand_beside_the_published_ones_which_are_said_to_flatter(c
         assert f"<b>{found['value']:.4f}</b> <i>{found['low']:.4f}–{found['high']:.4f}</i>" in table
     assert "<b>0.9216</b>" in table and "<b>88.85</b>" in table and "<b>0.8057</b>" in table
     assert "chosen on their test fold, n = 2,163, PTB-XL 1.0.1, which flatters them" in table
-    assert "fold 10, n = 240" in table
 
 
-def test_an_unfinished_run_is_marked_in_table_legend_and_bars(compare):
+def test_our_figures_name_their_data_set(compare):
+    """The sidebar names the data set in use, which may be another: its name beside these figures would pass for theirs."""
+    assert "the authors&#x27; split <i>PTB-XL, fold 10, n = 624</i>" in html(compare(results.RESULTS))
+    assert "<i>PTB-XL, fold 10, n = 240, used for no choice</i>" in html(compare())
+    assert "<i>PTB-XL, fold 9, n = 240, which chose" in html(compare(on_fold="9"))
+
+
+def test_an_unfinished_run_is_marked_in_table_legend_and_dots(compare):
     """A figure of a run that was broken off must not pass for the model's own."""
     app = compare()
     assert html(app).count("unfinished, 6 of 40 epochs") >= 4  # table, legend, further figures, subgroups
-    bars = charts(app)["label_bars"]["data"]
-    assert {bar["name"]: "pattern" in bar["marker"] for bar in bars} == {
+    dots = charts(app)["label_figures"]["data"]
+    assert {model["name"]: model["marker"]["color"] == LIGHT.paper for model in dots} == {
         "Sharp": False, "Dull": False, "Young (unfinished, 6 of 40 epochs)": True
     }  # fmt: skip
+    assert "Hollow: unfinished training." in texts(app)
+    assert "Hollow" not in texts(compare(models=["Sharp", "Dull"]))
+
+
+def test_dots_by_label_stand_in_the_order_of_the_table(compare):
+    """Fold 9, which chose, ranks two of the shipped models the other way round: whoever counts places read the wrong one."""
+    app = compare(results.RESULTS)
+    dots = charts(app)["label_figures"]["data"]
+    models = on_fold(*read_results(), 10)
+    table = [own.series.title for own in best_first(models.values())]
+    assert table != list(models)
+    assert [model["name"] for model in dots] == table
+    rows = html(app).split("<th scope='row'>")[1 : 1 + len(table)]
+    for series, title, line in zip((models[title].series for title in table), table, rows, strict=True):
+        assert OUTLINES[series.symbol] in line and f"</span>{title}</th>" in line
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_dots_by_label_are_told_apart_without_colour(dark):
+    """With colour alone, and the legend's dashes on no dot, seven models are seven guesses for a colour-blind reader."""
+    frame = pd.DataFrame({"label": ["CD", "MI"], "value": [0.9, 0.8], "low": [0.85, 0.7], "high": [0.95, 0.9]})
+    models = {Series(f"model {place}", place, "unfinished" if place == 2 else ""): frame for place in range(7)}
+    dots = class_dots(models, "F1", dark=dark).data
+    assert [model.name for model in dots][:2] == ["model 0", "model 1"]
+    assert len({model.marker.symbol for model in dots}) == len(dots)
+    assert [model.marker.line.color for model in dots] == list((DARK if dark else LIGHT).series)
+    across = np.array([model.x for model in dots])
+    assert (np.diff(across, axis=0) > 0).all()  # left to right, in the order given
+    assert across[-1, 0] - across[0, 0] < 1 - 0.12  # and apart from the next label's
+    assert set(SYMBOLS) == set(OUTLINES)
+
+
+def test_the_axis_of_dots_begins_below_all_that_is_drawn():
+    """A figure, or the level of chance, under a fixed foot is not drawn at all, and nothing says that it is missing."""
+    frame = pd.DataFrame({"label": ["CD", "MI"], "value": [0.46, np.nan], "low": [0.41, np.nan], "high": [0.5, np.nan]})
+    series = Series("model", 0)
+    assert class_dots({series: frame}, "ROC-AUC").layout.yaxis.range == (0.4, 1.0)
+    assert class_dots({series: frame}, "Average precision", {"CD": 0.12}).layout.yaxis.range == (0.1, 1.0)
+    assert class_dots({series: frame.assign(value=1.0, low=1.0)}, "F1").layout.yaxis.range == (0.9, 1.0)
+    nothing = frame.assign(value=np.nan, low=np.nan, high=np.nan)
+    assert class_dots({series: nothing}, "F1").layout.yaxis.range == (0.0, 1.0)
 
 
 def test_every_chosen_model_is_in_each_picture_with_a_line_of_its_own(compare):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from imle.assets import DEMO_COHORT, WEIGHTS
 from imle.jobs import Order, State, checks, pace
 from imle.jobs.folder import JobFolder, new_folder
 from imle.jobs.job import Beat
+from imle.model_folder import read_card
 from imle.models import names
 from imle.training.recipe import recipe_for
 
@@ -101,6 +103,35 @@ def test_what_cannot_work_is_said_and_cannot_be_started(page):
     assert any("pochs has a field of its own" in sentence for sentence in sentences(app))
     app.text_area("train_more").set_value("weight_decay = 0.1\noption.no_such = 1").run()
     assert buttons(app)["Start"]
+
+
+@pytest.mark.parametrize("field", ["data_dir", "start"])
+def test_a_path_that_cannot_be_looked_at_is_said(page, field):
+    """A name that is too long, as of a text pasted into the wrong field, once ended the page in a traceback."""
+    app = page()
+    app.session_state[form.TO_CLONE] = replace(ORDER, **{field: "/" + "x" * 300})
+    app.run()
+    (sentence,) = sentences(app)
+    assert "cannot be read (File name too long)" in sentence
+    assert not buttons(app)["Start"]
+
+
+def test_a_shipped_model_can_be_started_from(page):
+    """The form offers them by name, and the name alone was once taken for a folder that is not there."""
+    app = page()
+    app.selectbox("train_start").set_value("imle_net").run()
+    assert sentences(app) == [] and buttons(app)["Start"]
+    assert read_card(form_order(app).start).network == "imle_net"
+
+
+def form_order(app: AppTest) -> Order:
+    """What Start would submit."""
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actions, "start", asked.append)
+        app.run()
+        app.button("train_start_button").click().run()
+    return asked[0]
 
 
 def test_no_data_is_said_before_the_start(page, tmp_path, monkeypatch):
@@ -189,6 +220,43 @@ def test_clone_fills_the_form(page):
     assert sentences(app) == []
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"epochs": 2000, "batch_size": 5000, "learning_rate": 5e-7, "seed": 2**32 - 1},
+        {"learning_rate": 2.0},
+        {"learning_rate": 1},
+    ],
+)
+def test_clone_keeps_every_setting_that_a_recipe_can_have(page, settings):
+    """A field sets what lies beyond its bounds to its least, without a word: 2,000 epochs became one, and Start trained that."""
+    made_up_run(State.FINISHED, order=replace(ORDER, settings=settings))
+    app = page()
+    app.button("run_clone").click().run()
+    assert {name: form_value(app, name) for name in settings} == settings
+    assert sentences(app) == []
+    assert form_order(app).settings == settings
+
+
+def test_a_learning_rate_of_nothing_is_refused(page):
+    """The field takes 0, since it would make any other least of what lies below that."""
+    app = page()
+    app.number_input("train_learning_rate").set_value(0.0).run()
+    assert sentences(app) == ["Learning_rate is 0.0; more than 0 is needed."]
+    assert not buttons(app)["Start"]
+
+
+def test_a_run_whose_settings_no_recipe_can_have_is_listed_and_not_cloned(page):
+    """An old run, from before a setting was renamed or bounded, would otherwise take the whole page with it."""
+    made_up_run(State.FAILED, order=replace(ORDER, settings={"epochs": 5, "seed": -1}))
+    app = page()
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["Epochs"], row["Seed"]) == ("2 of 5", -1)
+    app.button("run_clone").click().run()
+    assert sentences(app)[0] == "Seed is -1; at least 0 is needed."
+    assert form_value(app, "seed") == 0
+
+
 def test_all_runs_stand_in_the_table(page):
     """Without what was trained with what, a figure cannot be compared with another."""
     made_up_run(State.STOPPED)
@@ -241,6 +309,22 @@ def test_without_the_role_the_page_says_why_and_shows_all(page):
     offered = buttons(app)
     assert not any(offered[name] for name in ("Start", "Use on every page", "Read fold 10", "Delete it"))
     assert offered["Clone"]
+
+
+def test_without_the_role_no_file_is_looked_for(page, tmp_path, monkeypatch):
+    """The form answers to any path: whoever may only look could ask it which data sets and models this machine has."""
+    looked = []
+    monkeypatch.setattr(checks, "records_of", lambda *words: looked.append(words))
+    monkeypatch.setattr(checks, "read_card", looked.append)
+    app = page(address="0.0.0.0")
+    assert app.selectbox("train_data").disabled and app.selectbox("train_start").disabled
+    assert app.text_area("train_more").disabled
+    # What a browser sends need not come from a field that can be used.
+    app.session_state[form.TO_CLONE] = replace(ORDER, data_dir=str(tmp_path), start=str(tmp_path))
+    app.run()
+    assert app.selectbox("train_data").value == str(tmp_path)
+    assert len(sentences(app)) == 1  # that the role is needed
+    assert "records train" not in texts(app) and looked == []
 
 
 @pytest.mark.parametrize(

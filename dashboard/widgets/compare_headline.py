@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -10,20 +10,22 @@ import streamlit as st
 from dashboard import state
 from dashboard.compared import (
     HEADLINES,
-    MEASURES,
     WITHOUT_THRESHOLD,
     Compared,
+    best_first,
     by_label,
     chance,
     headline_rows,
+    records_read,
     together,
 )
 from dashboard.widgets.compare_controls import measure_choice
+from dashboard.widgets.compare_symbols import symbol
 from dashboard.widgets.csv_button import csv_button, headed
-from dashboard.widgets.figure_table import figure, figure_table, group_row, model_title, row
+from dashboard.widgets.figure_table import bare_title, figure, figure_table, group_row, row
 from dashboard.widgets.frame import note
 from imle.evaluation.published_figures import PublishedGroup
-from imle.figures.compare import CONFIG, class_bars
+from imle.figures.compare import CONFIG, Series, class_dots
 
 SCALES = {"mean_accuracy": {"scale": 100, "decimals": 2}}
 FLATTERED = "which chose the models and their thresholds, so these figures flatter; the published ones are of fold 10"
@@ -32,18 +34,17 @@ FLATTERED = "which chose the models and their thresholds, so these figures flatt
 def headline_table(models: dict[str, Compared], published: Sequence[PublishedGroup], fold: int) -> None:
     """Ours with intervals, best first; under them the published ones, with how they were obtained."""
     headed("Ours beside the published", headline_rows(models, published), f"compare_fold{fold}")
-    records = next(iter(models.values())).report["records"]
-    read = f"fold {fold}, n = {records:,}"
+    read = records_read(next(iter(models.values())).report)
     columns = 1 + len(HEADLINES)
     rows = [
         group_row("This workbench", f"{read}, {FLATTERED}" if fold != 10 else f"{read}, used for no choice", columns)
     ]
     rows += [
         row(
-            model_title(own.series, state.dark()),
+            symbol(own.series, state.dark()) + bare_title(own.series),
             *(figure(**own.figure("metrics", name), **SCALES.get(name, {})) for name in HEADLINES),
         )
-        for own in sorted(models.values(), key=_macro_auc, reverse=True)
+        for own in best_first(models.values())
     ]
     for group in published:
         rows.append(group_row(group.title, group.note, columns))
@@ -54,14 +55,14 @@ def headline_table(models: dict[str, Compared], published: Sequence[PublishedGro
     figure_table("Figures of all models", ["", *HEADLINES.values()], rows, state.dark())
 
 
-def label_bars(models: dict[str, Compared], published: Sequence[PublishedGroup], fold: int) -> None:
-    """A measure of each model by label, as bars with intervals."""
+def label_figures(models: dict[str, Compared], published: Sequence[PublishedGroup], fold: int) -> None:
+    """A measure of each model by label, as dots with intervals, in the order and with the symbols of the table."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(horizontal=True, vertical_alignment="center", width="content"):
             st.subheader("By label", anchor=False, width="content")
             measure = measure_choice()
         place = st.container(width="content")
-    frames = {own.series: by_label(own, measure) for own in models.values()}
+    frames = {own.series: by_label(own, measure) for own in best_first(models.values())}
     known = next((row for group in published for row in group.models if row.auc_by_label), None)
     marks = known.auc_by_label if known and measure == "ROC-AUC" else {}
     offered = {series.caption: frame for series, frame in frames.items()}
@@ -71,17 +72,15 @@ def label_bars(models: dict[str, Compared], published: Sequence[PublishedGroup],
         csv_button(together(offered), f"by_label_fold{fold}")
     some = next(iter(models.values()))
     st.plotly_chart(
-        class_bars(frames, measure, chance(some, measure), MEASURES[measure][1], marks, state.dark()),
-        theme=None, config=CONFIG, key="label_bars", alt=f"{measure} of each label with 95 % intervals.",
+        class_dots(frames, measure, chance(some, measure), marks, state.dark()),
+        theme=None, config=CONFIG, key="label_figures",
+        alt=f"{measure} of each label with 95 % intervals, the models in the order of the table.",
     )  # fmt: skip
-    note(_legend(measure))
+    note(_legend(measure, frames))
 
 
-def _macro_auc(own: Compared) -> float:
-    return own.report["metrics"]["macro_auc"]["value"] or 0.0
-
-
-def _legend(measure: str) -> str:
-    marks = {"ROC-AUC": " Line: IMLE-Net as published.", "Average precision": " Dotted: chance."}
+def _legend(measure: str, models: Iterable[Series]) -> str:
+    marks = {"ROC-AUC": " Line: IMLE-Net as published. Chance: 0.5.", "Average precision": " Dotted: chance."}
     at = "" if measure in WITHOUT_THRESHOLD else " At each model's own thresholds, chosen on fold 9."
-    return f"95 % bootstrap intervals.{marks.get(measure, '')}{at} Hatched: unfinished training."
+    hollow = " Hollow: unfinished training." if any(series.unfinished for series in models) else ""
+    return f"In the table's order, with 95 % bootstrap intervals.{marks.get(measure, '')}{at}{hollow}"

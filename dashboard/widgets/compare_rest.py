@@ -17,6 +17,7 @@ from dashboard.compared import (
     Compared,
     further_rows,
     infarction_rows,
+    records_read,
     subgroup_rows,
 )
 from dashboard.widgets.compare_controls import title_choice
@@ -77,8 +78,8 @@ def infarction_table(results: Sequence[Result], published: Sequence[PublishedGro
         return
     headed("Which infarction: ASMI, IMI or normal", rows, f"infarctions_fold{fold}")
     columns, lines = 1 + len(INFARCTION_FIGURES), []
-    for (split, records), of_split in rows.groupby(["split", "records"], sort=False):
-        lines.append(group_row(f"This workbench, {split}", f"fold {fold}, n = {records:,}", columns))
+    for (split, _), of_split in rows.groupby(["split", "records"], sort=False):
+        lines.append(group_row(f"This workbench, {split}", records_read(of_split.iloc[0]), columns))
         for title, own in of_split.groupby("model", sort=False):
             by_metric = own.set_index("metric")[list(FIGURE)]
             cells = (figure(*by_metric.loc[name], **_percent(name)) for name in INFARCTION_FIGURES)

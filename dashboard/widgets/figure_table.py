@@ -57,8 +57,13 @@ def gain_alone(value: float) -> str:
 
 def model_title(series: Series, dark: bool) -> str:
     """A sample of the model's line, its title, and how far an unfinished one came."""
+    return f"{_sample(series, theme_of(dark))}{bare_title(series)}"
+
+
+def bare_title(series: Series) -> str:
+    """The same without the line."""
     mark = f" <i>{escape(series.unfinished)}</i>" if series.unfinished else ""
-    return f"{_sample(series, theme_of(dark))}{escape(series.title)}{mark}"
+    return f"{escape(series.title)}{mark}"
 
 
 def legend(models: Iterable[Series], dark: bool) -> None:

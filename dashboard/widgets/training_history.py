@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,8 @@ import streamlit as st
 from dashboard.widgets.csv_button import headed
 from dashboard.words import duration
 from imle import jobs
-from imle.jobs import Job, State
+from imle.errors import Refusal
+from imle.jobs import Job, Order, State
 
 FOLLOW_S = 5
 BEST_HELP = "Of the best epoch: the mean of the labels of which fold 9 has records with and without, in PTB-XL all."
@@ -38,27 +40,35 @@ def history_table(listed: list[Job]) -> pd.DataFrame:
 
 
 def _row(job: Job) -> dict:
-    rows, recipe, tested = jobs.metrics(job.id), job.order.recipe(), jobs.report(job.id, 10)
+    rows, settings, tested = jobs.metrics(job.id), _settings(job.order), jobs.report(job.id, 10)
     best = max(rows, key=lambda row: row["fold9_macro_auc"], default=None)
     return {
         "Run": job.id,
         "State": str(job.state),
         "Fold 9 ROC-AUC": best and best["fold9_macro_auc"],
         "Best epoch": best and best["epoch"],
-        "Epochs": f"{len(rows)} of {recipe.epochs}",
+        "Epochs": f"{len(rows)} of {settings.get('epochs', '?')}",
         "Loss": rows[-1]["loss"] if rows else None,
         "Fold 10 ROC-AUC": tested and tested["metrics"]["macro_auc"]["value"],
         "Network": job.order.network,
         "Task": job.order.task,
         "Data set": Path(job.order.data_dir).name,
-        "Batch": recipe.batch_size,
-        "Learning rate": recipe.learning_rate,
-        "Seed": recipe.seed,
+        "Batch": settings.get("batch_size"),
+        "Learning rate": settings.get("learning_rate"),
+        "Seed": settings.get("seed"),
         "Started": pd.Timestamp(job.submitted, unit="s", tz="UTC").tz_convert(_zone()),
         "Took": duration(job.ended - job.submitted) if job.ended and job.state is State.FINISHED else "",
         "By": job.owner,
         "Runner": job.order.runner,
     }
+
+
+def _settings(order: Order) -> dict:
+    """Its whole recipe; of an old run whose settings no recipe can have any more, those that it names itself."""
+    try:
+        return asdict(order.recipe())
+    except Refusal:
+        return order.settings
 
 
 def _zone() -> str:

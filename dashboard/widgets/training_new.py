@@ -12,10 +12,9 @@ from dashboard.widgets.frame import note, refuse
 from dashboard.words import duration, megabytes
 from imle import jobs
 from imle.errors import Refusal
-from imle.inference import shipped_models
 from imle.jobs import Order, checks, pace
 from imle.jobs.job import LOCAL
-from imle.training.recipe import recipe_for
+from imle.training.recipe import BOUNDS, recipe_for
 from imle.training.trackers import EXTRAS
 
 FOLLOW_S = 1
@@ -36,27 +35,39 @@ HELP = {
 
 
 def new_run(locked: bool) -> None:
-    """Draw the form; `locked` where the person may not train."""
+    """Draw the form; `locked` where the person may not train.
+
+    For them nothing is looked for that the form names: else whoever may open the page could ask which files there are.
+    """
     form.fill_in()
     st.subheader("New run", anchor=False)
-    _fields()
+    _fields(locked)
+    if locked:
+        _start_button(None)
+        return
     try:
         order = form.order()
         checks.check(order)
         found = checks.records_of(order.data_dir, order.task)
     except Refusal as error:
         refuse(error)
-        st.button("Start", disabled=True, key="train_start_button")
+        _start_button(None)
         return
     _records(found)
-    _cost(order, found, locked)
+    _cost(order, found)
+    _start_button(order)
+
+
+def _start_button(order: Order | None) -> None:
+    """Starts `order`; with None it cannot be pressed."""
     st.button(
-        "Start", disabled=locked, key="train_start_button",
-        on_click=partial(actions.act, actions.start, order),
+        "Start", disabled=order is None, key="train_start_button",
+        on_click=partial(actions.act, actions.start, order) if order else None,
     )  # fmt: skip
 
 
-def _fields() -> None:
+def _fields(locked: bool) -> None:
+    """All fields. Their numbers have the bounds of a recipe and no others: a field silently changes what lies beyond its own."""
     tasks, where = form.titles(), jobs.runners()
     left, right = st.columns(2, gap="small")
     left.selectbox(
@@ -67,14 +78,16 @@ def _fields() -> None:
         "Task", list(tasks), key="train_task", help=HELP["task"], format_func=tasks.get, on_change=form.take_recipe,
         filter_mode=None,
     )  # fmt: skip
-    st.selectbox("Data set", form.data_sets(), key="train_data", help=HELP["data"], accept_new_options=True)
-    left, right = st.columns(2, gap="small")
-    left.number_input("Epochs", 1, 1000, step=1, key="train_epochs", help=HELP["epochs"])
-    right.number_input("Batch size", 1, 4096, step=1, key="train_batch_size", help=HELP["batch_size"])
-    left.number_input(
-        "Learning rate", 1e-6, 1.0, step=1e-4, format="%.1e", key="train_learning_rate", help=HELP["learning_rate"]
+    st.selectbox(
+        "Data set", form.data_sets(), key="train_data", help=HELP["data"], accept_new_options=True, disabled=locked
     )
-    right.number_input("Seed", 0, form.MOST_SEED, step=1, key="train_seed", help=HELP["seed"])
+    left, right = st.columns(2, gap="small")
+    left.number_input("Epochs", *BOUNDS["epochs"], step=1, key="train_epochs", help=HELP["epochs"])
+    right.number_input("Batch size", *BOUNDS["batch_size"], step=1, key="train_batch_size", help=HELP["batch_size"])
+    left.number_input(
+        "Learning rate", 0.0, step=1e-4, format="%.1e", key="train_learning_rate", help=HELP["learning_rate"]
+    )
+    right.number_input("Seed", *BOUNDS["seed"], step=1, key="train_seed", help=HELP["seed"])
     left.selectbox(
         "Precision", ["auto", "float32", "bfloat16"], key="train_precision", help=HELP["precision"], filter_mode=None
     )
@@ -83,15 +96,16 @@ def _fields() -> None:
         format_func=lambda name: where[name].title,
     )  # fmt: skip
     with st.expander("Further settings"):
-        models = [form.FROM_SCRATCH, *shipped_models(), form.choice("start")]
         st.selectbox(
-            "Start from", list(dict.fromkeys(models)), key="train_start", help=HELP["start"], accept_new_options=True,
+            "Start from", form.starts(), key="train_start", help=HELP["start"], accept_new_options=True, disabled=locked,
             format_func=lambda model: model or "nothing, initial weights",
         )  # fmt: skip
         st.multiselect("Trackers", list(EXTRAS), key="train_trackers", help=HELP["trackers"], placeholder="files alone")
         if form.choice("runner") != LOCAL:
-            st.number_input("Workers", 1, 64, step=1, key="train_workers", help="Processes that share each batch.")
-        st.text_area("Settings", key="train_more", help=HELP["more"], placeholder=_example(), height=100)
+            st.number_input("Workers", 1, step=1, key="train_workers", help="Processes that share each batch.")
+        st.text_area(
+            "Settings", key="train_more", help=HELP["more"], placeholder=_example(), height=100, disabled=locked
+        )
 
 
 def _example() -> str:
@@ -103,7 +117,7 @@ def _records(found: checks.Records) -> None:
     note(f"{found.title}: {found.train:,} records train, {found.select:,} select")
 
 
-def _cost(order: Order, found: checks.Records, locked: bool) -> None:
+def _cost(order: Order, found: checks.Records) -> None:
     """What the run will take where that was measured; else the button that measures it, or how that goes."""
     expected = checks.expected(order, found)
     if expected is not None:
@@ -120,7 +134,7 @@ def _cost(order: Order, found: checks.Records, locked: bool) -> None:
     if now.trouble:
         refuse(now.trouble)
     st.button(
-        "Measure time and memory", type="tertiary", disabled=locked, key="train_measure",
+        "Measure time and memory", type="tertiary", key="train_measure",
         help="Takes a few steps on noise in a process of its own, under half a minute for most networks.",
         on_click=partial(actions.act, actions.measure, order),
     )  # fmt: skip

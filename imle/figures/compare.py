@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -12,23 +14,29 @@ from imle.figures.bars import axis, axis_title, bar_layout
 from imle.figures.theme import FONT_SIZE, Theme, theme_of
 
 CONFIG = {"displayModeBar": False, "responsive": True}
-BARS_HEIGHT_PX = 360
+DOTS_HEIGHT_PX = 360
 CURVE_HEIGHT_PX = 300
 DIFFERENCE_ROW_PX = 34
 FOOT_PX = 44
-BAR_GAP = 0.32
+# Of the room that a label has across: what its dots share, what one of them takes at most, what a line over them reaches.
+DOTS_SHARE, LANE, LINE_SHARE = 0.84, 0.2, 0.92
+DOT_PX = 8
+# The axis begins no higher, so that equal figures do not look far apart.
+LATEST_BEGIN = 0.9
 
 # Lengths drawn and left out, in pixels, as SVG and Plotly take them; a line is told by colour and by dashes.
 DASHES = ((), (8, 4), (2, 3), (8, 3, 2, 3), (14, 4), (4, 2))
-UNFINISHED_PATTERN = "/"
-# Up to so many bars beside each other have room for their numbers.
-NUMBERED_BARS = 1
+# As Plotly calls them; a dot is told by colour, by symbol and by its place. Neighbours are unlike, and none is a part of
+# the interval that runs through it, as a cross would be.
+SYMBOLS = ("circle", "triangle-up", "square", "bowtie", "diamond", "triangle-down", "x", "hourglass")
+# Up to so many dots beside each other have room for their numbers.
+NUMBERED_DOTS = 1
 
 
 @dataclass(frozen=True)
 class Series:
-    """A model in a picture. place: its number among all models, which decides colour and dashes. unfinished: why its
-    figures are to be read with care, as `unfinished, 6 of 40 epochs`; empty for a finished one.
+    """A model in a picture. place: its number among all models, which decides colour, dashes and symbol. unfinished: why
+    its figures are to be read with care, as `unfinished, 6 of 40 epochs`; empty for a finished one.
     """
 
     title: str
@@ -45,6 +53,10 @@ class Series:
     @property
     def dashes(self) -> tuple[int, ...]:
         return DASHES[self.place % len(DASHES)]
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS[self.place % len(SYMBOLS)]
 
 
 @dataclass(frozen=True)
@@ -67,30 +79,39 @@ RELIABILITY_AXES = Axes(
 )
 
 
-def class_bars(
+def class_dots(
     figures: Mapping[Series, pd.DataFrame],
     title: str,
-    chance: Sequence[float],
-    floor: float = 0.0,
+    chance: Mapping[str, float] | None = None,
     published: Mapping[str, float] | None = None,
     dark: bool = False,
 ) -> go.Figure:
-    """A group of bars a label, a bar a model: columns label, value, low and high, drawn from `floor` up to 1.
+    """A group a label, in it a dot a model with its interval: columns label, value, low and high, in 0..1.
 
-    chance: by label, what no knowledge would reach, as a dotted line. published: by label, a line over its group.
-    Bars of unfinished models are hatched.
+    The models stand in the order of `figures`; dots of unfinished ones are hollow. chance, published: by label, a dotted
+    and a whole line across its group. The axis begins at the tenth below all that is drawn.
     """
     theme = theme_of(dark)
-    figure = go.Figure([_bars(series, frame, floor, theme, len(figures)) for series, frame in figures.items()])
     labels = next(iter(figures.values()))["label"].tolist()
-    for place, label in enumerate(labels):
-        _level(figure, place, chance[place], {"color": theme.muted, "width": 1, "dash": "dot"})
-        if label in (published or {}):
-            _level(figure, place, published[label], {"color": theme.ink, "width": 1.5})
-    figure.update_layout(bar_layout(theme, BARS_HEIGHT_PX))
+    lane = min(LANE, DOTS_SHARE / len(figures))
+    figure = go.Figure()
+    for number, (series, frame) in enumerate(figures.items()):
+        across = np.arange(len(labels)) + lane * (number - (len(figures) - 1) / 2)
+        figure.add_trace(_dots(series, frame, across, theme, numbered=len(figures) <= NUMBERED_DOTS))
+    lines = (
+        (chance or {}, {"color": theme.muted, "width": 1, "dash": "dot"}),
+        (published or {}, {"color": theme.ink, "width": 1.5}),
+    )
+    for known, line in lines:
+        for place, label in enumerate(labels):
+            if label in known:
+                _level(figure, place, known[label], line)
+    begin = _begin([*figures.values()], [value for known, _ in lines for value in known.values()])
+    figure.update_layout(bar_layout(theme, DOTS_HEIGHT_PX))
     figure.update_layout(
-        barmode="group", bargap=BAR_GAP, bargroupgap=0.08, margin={"l": 44, "r": 4, "t": 12, "b": 28},
-        xaxis=axis(theme, showgrid=False), yaxis=axis(theme, range=[floor, 1.0], title=axis_title(title, theme)),
+        margin={"l": 44, "r": 4, "t": 12, "b": 28},
+        xaxis=axis(theme, showgrid=False, range=[-0.5, len(labels) - 0.5], tickvals=[*range(len(labels))], ticktext=labels),
+        yaxis=axis(theme, range=[begin, 1.0], title=axis_title(title, theme)),
     )  # fmt: skip
     return figure
 
@@ -119,7 +140,8 @@ def unit_curves(
         figure.add_scatter(
             x=x.astype("float32"), y=y.astype("float32"), customdata=told, name=series.caption,
             mode="lines+markers" if markers else "lines",
-            line={"color": series.colour(theme), "width": 2, "dash": dash_text(series.dashes)}, marker={"size": 6},
+            line={"color": series.colour(theme), "width": 2, "dash": dash_text(series.dashes)},
+            marker={"size": 6, "symbol": series.symbol},
             hovertemplate=f"<b>{series.caption}</b><br>{axes.hover}<extra></extra>",
         )  # fmt: skip
     if point:
@@ -166,33 +188,41 @@ def dash_text(dashes: Sequence[int]) -> str:
     return ",".join(f"{length}px" for length in dashes) or "solid"
 
 
+def _begin(frames: Sequence[pd.DataFrame], marks: Sequence[float]) -> float:
+    """The tenth below all values, ends of intervals and `marks`; LATEST_BEGIN where that is higher."""
+    drawn = [*pd.concat(frames)[["value", "low"]].to_numpy(float).ravel(), *marks]
+    lowest = min((value for value in drawn if not math.isnan(value)), default=0.0)
+    return min(math.floor(10 * lowest) / 10, LATEST_BEGIN)
+
+
 def _level(figure: go.Figure, place: int, value: float, line: dict) -> None:
-    """A line over the group of bars at `place`."""
-    reach = (1 - BAR_GAP) / 2 + 0.06
-    figure.add_shape(type="line", x0=place - reach, x1=place + reach, y0=value, y1=value, layer="above", line=line)
+    """A line behind the group of dots at `place`."""
+    reach = LINE_SHARE / 2
+    figure.add_shape(type="line", x0=place - reach, x1=place + reach, y0=value, y1=value, layer="below", line=line)
 
 
-def _bars(series: Series, frame: pd.DataFrame, floor: float, theme: Theme, beside: int) -> go.Bar:
+def _dots(series: Series, frame: pd.DataFrame, across: np.ndarray, theme: Theme, numbered: bool) -> go.Scatter:
     colour = series.colour(theme)
-    hatch = {"shape": UNFINISHED_PATTERN, "fgcolor": colour, "bgcolor": theme.paper, "size": 6, "solidity": 0.4}
-    return go.Bar(
-        x=frame["label"],
-        y=frame["value"] - floor,
-        base=floor,  # so that a number inside stands at the foot that is seen
+    return go.Scatter(
+        x=across,
+        y=frame["value"],
         name=series.caption,
+        mode="markers+text" if numbered else "markers",
         marker={
-            "color": colour,
-            "line": {"width": 1 if series.unfinished else 0, "color": colour},
-            "pattern": hatch if series.unfinished else {},
+            "symbol": series.symbol,
+            "size": DOT_PX,
+            "color": theme.paper if series.unfinished else colour,
+            "line": {"width": 1.5 if series.unfinished else 0, "color": colour},
         },
         error_y={
             "type": "data", "symmetric": False, "array": frame["high"] - frame["value"],
-            "arrayminus": frame["value"] - frame["low"], "color": theme.ink, "thickness": 1.5, "width": 3,
+            "arrayminus": frame["value"] - frame["low"], "color": colour, "thickness": 1.5, "width": 3,
         },
-        text=[f"{value:.3f}" for value in frame["value"]] if beside <= NUMBERED_BARS else None,
-        textposition="inside", insidetextanchor="start", textangle=0, constraintext="none",
-        textfont={"size": FONT_SIZE["small"], "color": theme.ink if series.unfinished else theme.paper},
-        customdata=frame[["value", "low", "high"]],
-        hovertemplate=f"<b>{series.caption}</b><br>%{{x}} %{{customdata[0]:.4f}} (%{{customdata[1]:.4f}} to %{{customdata[2]:.4f}})"
+        cliponaxis=False,  # a dot at 1 is seen whole
+        text=[f"{value:.3f}" for value in frame["value"]] if numbered else None,
+        textposition="middle right",
+        textfont={"size": FONT_SIZE["small"], "color": theme.ink},
+        customdata=frame[["label", "low", "high"]],
+        hovertemplate=f"<b>{series.caption}</b><br>%{{customdata[0]}} %{{y:.4f}} (%{{customdata[1]:.4f}} to %{{customdata[2]:.4f}})"
         "<extra></extra>",
     )  # fmt: skip

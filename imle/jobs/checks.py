@@ -14,7 +14,7 @@ from imle.jobs.folder import jobs_folder, writing
 from imle.jobs.job import LOCAL, JobRefused, Order
 from imle.jobs.pace import Estimate, disk_mb, estimate, known_pace
 from imle.model_folder import read_card
-from imle.ptbxl import PtbXl
+from imle.ptbxl import MissingData, PtbXl
 from imle.ptbxl.catalogue import DATABASE
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
 from imle.tasks import task
@@ -41,10 +41,20 @@ def networks() -> list[str]:
 
 
 def records_of(data_dir, task_name: str) -> Records:
-    """The labelled records of the data set in `data_dir`. MissingData where there is none; BadChoice for no task."""
+    """The labelled records of the data set in `data_dir`.
+
+    MissingData where there is none, or none that can be read; BadChoice for no task.
+    """
     database = Path(data_dir) / DATABASE
-    changed = database.stat().st_mtime if database.is_file() else 0.0
-    return _records_of(str(data_dir), task_name, changed)
+    try:
+        changed = database.stat().st_mtime if database.is_file() else 0.0
+        return _records_of(str(data_dir), task_name, changed)
+    except MissingData:  # an OSError too
+        raise
+    except OSError as error:
+        raise MissingData(
+            f"{data_dir} cannot be read ({error.strerror}); give the folder that `imle download` filled, one that you may read"
+        ) from None
 
 
 def check(order: Order) -> None:

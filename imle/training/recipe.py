@@ -13,6 +13,8 @@ from imle.processor import has_bfloat16
 from imle.tasks import SUPERCLASS, Task
 
 RECIPES = Path(__file__).with_name("recipes.toml")
+# The least and the most that a whole number may be; None: no end. NumPy, which Keras seeds too, takes no greater seed.
+BOUNDS = {"epochs": (1, None), "batch_size": (1, None), "seed": (0, 2**32 - 1)}
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,12 @@ class Recipe:
 
     def __post_init__(self):
         _require_kinds(self)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise BadChoice(f"{name} is {getattr(self, name)}; at least 1 is needed")
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            if value < least:
+                raise BadChoice(f"{name} is {value}; at least {least} is needed")
+            if most is not None and value > most:
+                raise BadChoice(f"{name} is {value}; at most {most} is possible")
         for name in (
             "class_weighting",
             "mixup",
