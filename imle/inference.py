@@ -15,7 +15,17 @@ from imle.attention import Attention
 from imle.ecg import MODEL_SAMPLES, InvalidEcg
 from imle.errors import BadChoice
 from imle.leads import LEADS
-from imle.model_folder import CARD_FILE, INT8_FILE, KERAS_FILE, OPENVINO_FILE, Card, NotAModel, load_keras, read_card
+from imle.model_folder import (
+    CARD_FILE,
+    INT8_FILE,
+    KERAS_FILE,
+    OPENVINO_FILE,
+    Card,
+    NotAModel,
+    load_keras,
+    read_card,
+    replacing,
+)
 from imle.processor import has_bfloat16
 from imle.tasks import Task
 
@@ -69,7 +79,7 @@ class Predictor:
         self.card = card
         self.engine = engine
         self.labels = card.labels
-        self.thresholds = {label: card.thresholds.get(label, 0.5) for label in card.labels}
+        self.thresholds = card.threshold_of
         self.has_attention = "channel" in network.outputs
         self.attended_labels = self.labels if network.outputs.get("channel") == AXES_BY_LABEL else ()
         self._forward = network.forward
@@ -145,7 +155,7 @@ def shipped_models(task: Task | None = None) -> list[str]:
 def export_openvino(folder, half: bool = False) -> Path:
     """Write the OpenVINO form beside the Keras model in `folder`; returns its path. Imports TensorFlow.
 
-    Its weights are kept as float32, or with `half` as float16.
+    Its weights are kept as float32, or with `half` as float16. NotAModel where the folder cannot be written.
     """
     import openvino as ov
     import tensorflow as tf
@@ -157,7 +167,15 @@ def export_openvino(folder, half: bool = False) -> Path:
     for output in converted.outputs:  # TensorFlow adds names of its own to some
         output.get_tensor().set_names(output.get_names() & set(model.output))
     path = Path(folder) / OPENVINO_FILE
-    ov.save_model(converted, path, compress_to_fp16=half)
+    try:
+        # OpenVINO writes the second beside the first.
+        with replacing(path) as fresh, replacing(path.with_suffix(".bin")):
+            ov.save_model(converted, fresh, compress_to_fp16=half)
+    except (RuntimeError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1][:120]
+        raise NotAModel(
+            f"{path} cannot be written ({reason}); copy the model to a folder that can be, or choose the keras engine"
+        ) from None
     return path
 
 

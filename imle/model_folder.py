@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ INT8_FILE = "model-int8.xml"
 CARD_FILE = "model.json"
 # Beside them in a run's folder: a row an epoch.
 METRICS_FILE = "metrics.jsonl"
+
+USUAL_THRESHOLD = 0.5
 
 
 class NotAModel(Refusal, ValueError):
@@ -53,6 +56,11 @@ class Card:
     task: str = "superclass"
 
     @property
+    def threshold_of(self) -> dict[str, float]:
+        """By label, the threshold chosen, USUAL_THRESHOLD where none was."""
+        return {label: self.thresholds.get(label, USUAL_THRESHOLD) for label in self.labels}
+
+    @property
     def scale(self) -> Scale:
         """By which the network's input is standardised."""
         return Scale(self.mean_mv, self.sd_mv)
@@ -63,14 +71,18 @@ class Card:
 
 
 def read_card(folder) -> Card:
-    """The card of the model in `folder`. NotAModel where there is none or it is damaged."""
+    """The card of the model in `folder`. NotAModel where there is none, or it cannot be read or is damaged."""
     path = Path(folder) / CARD_FILE
-    if not path.is_file():
+    try:
+        stored = path.read_bytes() if path.is_file() else None
+    except OSError as error:
+        raise NotAModel(f"{folder} cannot be read ({error.strerror}); give a model folder that you may read") from None
+    if stored is None:
         raise NotAModel(
             f"{folder} holds no model (no {CARD_FILE}); give a folder that `imle train` or `imle import-weights` wrote"
         )
     try:
-        card = Card(**json.loads(path.read_text()))
+        card = Card(**json.loads(stored))
     except (ValueError, TypeError) as error:
         raise NotAModel(f"{path} is damaged ({error}); copy the model folder again") from None
     if not (isinstance(card.temperature, int | float) and card.temperature > 0):
@@ -132,12 +144,19 @@ def load_keras(folder):
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside `path`, of the same suffix, to write to; it takes the place of `path` when all went well.
 
-    A reader sees the old or the new file, never a part.
+    A reader sees the old or the new file, never a part. An OSError names `path`.
     """
-    fresh = path.with_name(f".{os.getpid()}.{path.name}")
+    # Two threads may write one file; model.xml and model.bin, which OpenVINO pairs by name, are of one thread.
+    fresh = path.with_name(f".{os.getpid()}.{threading.get_native_id()}.{path.name}")
     try:
         yield fresh
+        with fresh.open("rb") as file:  # a power cut must not find the new name on content that is not on the disk yet
+            os.fsync(file.fileno())
         os.replace(fresh, path)
+    except OSError as error:
+        if error.errno is not None and str(error.filename) in ("None", str(fresh)):
+            error.filename = str(path)
+        raise
     finally:
         fresh.unlink(missing_ok=True)
 

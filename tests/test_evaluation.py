@@ -1,7 +1,9 @@
 """`imle evaluate`: what a report holds, calibration against known temperatures, subgroups, and the files it keeps."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,9 @@ from imle.evaluation.calibration import (
     uncalibrated,
 )
 from imle.evaluation.comparison import compare
-from imle.evaluation.model_card import lower_subgroups, model_card, reports_of
+from imle.evaluation.model_card import Kept, kept, lower_subgroups, model_card, reports_of
 from imle.evaluation.report import Answers, answer, evaluate, figures, training_of
+from imle.evaluation.scoring import score_model
 from imle.evaluation.subgroups import attributes_of, subgroups
 from imle.evaluation.views import OFFSETS, mean_logits, views
 from imle.labels import INFARCTIONS, LABELS
@@ -200,6 +203,38 @@ def test_the_model_card_says_what_a_run_started_from():
     assert "Started from the weights of `teacher`" in model_card("mine", tuned, {9: report})
 
 
+def test_the_model_card_says_what_its_heatmaps_do_not_tell():
+    """Attention that was taught, or that a network does not have, would be taken for what the model found by itself."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
+    taught = Card("imle_net", 0.0, 0.2, recipe={"guideline_share": 0.1})
+    not_taught = Card("imle_net", 0.0, 0.2, recipe={"guideline_share": 0.0})
+    assert "agreement with them is no evidence" in model_card("mine", taught, {9: report})
+    assert "no evidence" not in model_card("mine", not_taught, {9: report})
+    assert "where the model looked" in model_card("mine", not_taught, {9: report})
+    without = model_card("mine", not_taught, {9: report}, Kept(attention=False))
+    assert "It has no attention" in without and "where the model looked" not in without
+
+
+def test_the_model_card_says_of_which_weights_its_figures_are():
+    """Figures of the full weights beside halved ones would be taken for theirs."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
+    half = Kept(weights="float16")
+    assert "those of the full weights" in model_card("mine", CARD, {9: report}, half)
+    assert "those of these" in model_card("mine", CARD, {9: report | {"weights": "float16"}}, half)
+    assert "float16" not in model_card("mine", CARD, {9: report})
+
+
+def test_a_models_files_say_what_its_card_does_not(tmp_path):
+    """The two lines above rest on it; a form without a Keras file must not be said to lack attention."""
+    assert kept(WEIGHTS / "imle_net") == Kept(attention=True, weights="float32")
+    assert kept(WEIGHTS / "ecgnet") == Kept(attention=False, weights="float16")
+    shutil.copyfile(WEIGHTS / "imle_net_plus" / "model.xml", tmp_path / "model.xml")
+    assert kept(tmp_path).attention
+    (tmp_path / "model.keras").write_text("not a model")
+    with pytest.raises(NotAModel, match="copy the model folder again"):
+        kept(tmp_path)
+
+
 def test_the_model_card_names_groups_that_fare_worse():
     """A group that the model fails must be said in words, not only stand in a table; a doubtful one must not."""
     own = answers(2000)
@@ -279,6 +314,25 @@ def test_the_model_card_states_its_views():
     assert " views" not in model_card("mine", CARD, {9: report})
 
 
+def test_the_model_card_is_of_the_data_just_evaluated(tmp_path):
+    """A report on the demo cohort that lies in the folder too would stand in the card as fold 10 of PTB-XL."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20) | {"model": tmp_path.name}
+    write_card(tmp_path, CARD)
+    (tmp_path / "mine-fold9.json").write_text(json.dumps(report))
+    (tmp_path / "zz-demo.json").write_text(json.dumps(report | {"data": "Demo cohort (simulated)"}))
+    assert reports_of(tmp_path, tmp_path, report)[9]["data"] == report["data"]
+    assert f"engine on {report['data']}." in model_card("mine", CARD, {9: report})
+
+
+def test_an_imported_model_has_a_card_too(tmp_path):
+    """Its thresholds were never chosen; a report states those that it was held to."""
+    imported = replace(CARD, thresholds={})
+    report = evaluate(answers(), imported, training_of(imported, WEIGHTS), samples=20) | {"model": tmp_path.name}
+    write_card(tmp_path, imported)
+    (tmp_path / "mine-fold9.json").write_text(json.dumps(report))
+    assert list(reports_of(tmp_path, tmp_path)) == [9]
+
+
 def test_the_model_card_prefers_figures_of_one_view(tmp_path):
     """Of two reports on one fold, that of several views must not take the place of what the model answers in use."""
     report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
@@ -316,6 +370,7 @@ def test_a_model_of_infarctions_is_evaluated_on_its_own_task(infarctions, tiny_p
     data, card = PtbXl(tiny_ptbxl, INFARCTION), read_card(folder)
     reports = [json.loads((out / f"tiny_mi-fold{fold}.json").read_text()) for fold in (9, 10)]
     assert [(report["task"], report["shifts"]) for report in reports] == [("mi", 1)] * 2
+    assert {report["weights"] for report in reports} == {"float32"}
     assert [list(report["auc_by_label"]) for report in reports] == [list(INFARCTIONS)] * 2
     assert [report["records"] for report in reports] == [len(data.ids(fold)) for fold in (9, 10)]
     own = answer(load_model(folder, "keras"), data, 9)
@@ -378,6 +433,31 @@ def test_evaluate_calibrates_and_keeps_everything(tmp_path):
     assert computed["metrics"]["brier"]["value"] == pytest.approx(reports[1]["metrics"]["brier"]["value"], abs=1e-4)
     text = (folder / "README.md").read_text()
     assert "fold 9 (n = 6)" in text and f"{card.temperature:.4f}" in text
+
+
+@pytest.mark.parametrize("out", ["there", "there/model.json/report.json"])
+def test_nothing_is_calibrated_for_a_report_that_cannot_be_written(out, tmp_path):
+    """The model's card would have changed, and the report that tells how well it is calibrated now be lost."""
+    folder = tmp_path / "there"
+    shutil.copytree(WEIGHTS / "imle_net", folder)
+    before = (folder / "model.json").read_text()
+    done = command("--model", folder, "--fold", 9, "--calibrate", "--out", tmp_path / out)
+    assert done.exit_code == 2
+    assert re.search(r"cannot be (read or )?written.*; (give a file in a folder|choose another place)", done.stderr)
+    assert (folder / "model.json").read_text() == before
+
+
+def test_a_report_is_written_after_what_it_vouches_for(tmp_path, monkeypatch):
+    """A job's fold counts as answered once its report is there; killed in between, its predictions were lost for good."""
+
+    def killed(*words):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "fold10.json"
+    monkeypatch.setattr("imle.evaluation.scoring.keep_predictions", killed)
+    with pytest.raises(KeyboardInterrupt):
+        score_model("imle_net", DEMO_COHORT, 10, out, predictions=tmp_path / "predictions.parquet")
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

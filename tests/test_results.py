@@ -12,7 +12,7 @@ from imle.evaluation.bootstrap import SAMPLES
 from imle.evaluation.calibration import DECIMALS, fit_temperature
 from imle.evaluation.comparison import compare
 from imle.evaluation.metrics import best_thresholds
-from imle.evaluation.model_card import README, model_card, reports_of
+from imle.evaluation.model_card import README, kept, model_card, reports_of
 from imle.evaluation.report import figures
 from imle.model_folder import read_card
 from imle.ptbxl import PtbXl
@@ -117,7 +117,7 @@ def test_the_model_card_says_what_the_reports_say(name):
     folder = WEIGHTS / name
     reports = reports_of(folder, results.RESULTS)
     assert list(reports) == list(results.FOLDS)
-    assert (folder / README).read_text() == model_card(name, read_card(folder), reports)
+    assert (folder / README).read_text() == model_card(name, read_card(folder), reports, kept(folder))
 
 
 def test_a_result_compared_with_itself_differs_by_nothing():

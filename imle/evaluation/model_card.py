@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+
+import h5py
 
 from imle.errors import BadChoice
 from imle.evaluation.bootstrap import Interval
 from imle.labels import LABEL_TITLES
-from imle.model_folder import Card, read_card, write_atomically
+from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
 from imle.tasks import task
 
@@ -32,43 +38,88 @@ LIMITS = """\
 - Resting 12-lead ECGs of 10 s, of which it sees what 100 Hz holds. No rhythm diagnosis, no pacemaker spikes, no urgency.
 - {limits}
 - Thresholds maximise F1 on one fold with its share of each label; another population wants other ones.
-- A heatmap says where the model looked, not that it was right to."""
+- {heatmaps}"""
+OF_ATTENTION = "A heatmap says where the model looked, not that it was right to."
+TAUGHT_ATTENTION = (
+    "Its attention was trained towards the guidelines' leads: agreement with them is no evidence of what it found by "
+    "itself."
+)
+WITHOUT_ATTENTION = (
+    "It has no attention: a heatmap of it is an attribution, which estimates what its answer rests on, not whether that "
+    "is right."
+)
 
 
-def write_model_card(folder: Path, results: Path) -> None:
+@dataclass(frozen=True)
+class Kept:
+    """What a model's files say that its card does not: whether it has attention, and its weights' type."""
+
+    attention: bool = True
+    weights: str = "float32"
+
+
+AS_USUAL = Kept()
+
+
+def write_model_card(folder: Path, results: Path, like: Mapping | None = None) -> None:
     """Write README.md into the model `folder` from the reports of that model in the folder `results`.
 
-    BadChoice where there is none at the card's temperature and thresholds.
+    like: a report, of whose data set, task and engine all must be. BadChoice where there is none at the card's temperature
+    and thresholds.
     """
     folder = Path(folder)
-    write_atomically(folder / README, model_card(folder.name, read_card(folder), reports_of(folder, results)))
+    reports = reports_of(folder, results, like)
+    write_atomically(folder / README, model_card(folder.name, read_card(folder), reports, kept(folder)))
 
 
-def reports_of(folder: Path, results: Path) -> dict[int, dict]:
+def kept(folder: Path) -> Kept:
+    """Read from the Keras file in `folder`; where there is none, from the OpenVINO form, which tells of attention alone.
+
+    NotAModel where the file is damaged.
+    """
+    path = Path(folder) / KERAS_FILE
+    if not path.is_file():
+        form = Path(folder) / OPENVINO_FILE
+        return Kept(attention=form.is_file() and 'output_names="channel"' in form.read_text())
+    try:
+        with zipfile.ZipFile(path) as file:
+            outputs = json.loads(file.read("config.json"))["config"]["output_layers"]
+            weights = io.BytesIO(file.read("model.weights.h5"))
+        with h5py.File(weights) as stored:
+            half = stored.visititems(lambda _, item: getattr(item, "dtype", None) == "float16" or None)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise NotAModel(f"{path} cannot be read ({error}); copy the model folder again") from None
+    return Kept("channel" in outputs, "float16" if half else "float32")
+
+
+def reports_of(folder: Path, results: Path, like: Mapping | None = None) -> dict[int, dict]:
     """By fold, the reports in the folder `results` on the model in `folder` at its temperature and thresholds of today.
 
-    Of several on one fold, the one with the fewest views a record: nearest to how the model is used.
+    like: as for `write_model_card`. Of several on one fold, the one with the fewest views a record: nearest to how the model is used.
     """
     card, name = read_card(folder), Path(folder).name
     found = [report for path in sorted(Path(results).glob("*.json")) if (report := _report(path, name, card))]
+    found = [
+        report for report in found if all(report[key] == (like or report)[key] for key in ("data", "task", "engine"))
+    ]
     if not found:
         raise BadChoice(f"{results} has no report on {name} as it is now; evaluate it again before its card is written")
     # Of a fold's reports the last one stays.
     return {report["fold"]: report for report in sorted(found, key=lambda report: (report["fold"], -_views(report)))}
 
 
-def model_card(name: str, card: Card, reports: dict[int, dict]) -> str:
+def model_card(name: str, card: Card, reports: dict[int, dict], own: Kept = AS_USUAL) -> str:
     """The text of the README of model `name`, its figures those of `reports` by fold."""
     last = reports[max(reports)]
     parts = [
         f"# {last['title']} (`{name}`)\n\nResearch use only; not a medical device.",
         _model(card, last),
-        _protocol(card, last),
+        _protocol(card, last, own),
         _figures(reports),
         _by_label(last),
         _calibration(card, reports),
         _subgroups(last),
-        f"## Limits\n\n{LIMITS.format(limits=task(card.task).limits)}",
+        f"## Limits\n\n{LIMITS.format(limits=task(card.task).limits, heatmaps=_heatmaps(card, own))}",
         "Written by `imle evaluate --card` from the model's card and its reports; edit those, not this page.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -90,7 +141,7 @@ def _report(path: Path, name: str, card: Card) -> dict | None:
         report = json.loads(path.read_text())
     except ValueError:
         return None
-    expected = {"model": name, "temperature": card.temperature, "thresholds": card.thresholds}
+    expected = {"model": name, "temperature": card.temperature, "thresholds": card.threshold_of}
     is_report = isinstance(report, dict) and "metrics" in report
     return report if is_report and all(report.get(key) == value for key, value in expected.items()) else None
 
@@ -100,11 +151,18 @@ def _model(card: Card, report: dict) -> str:
     return (
         f"Network `{card.network}` ({report['source']}). It takes 10 s of a 12-lead ECG at 100 Hz in millivolts and gives a "
         f"probability each of {labels}; {task(card.task).link.records_have}. The figures are those of the "
-        f"{report['engine']} engine."
+        f"{report['engine']} engine on {report['data']}."
     )
 
 
-def _protocol(card: Card, report: dict) -> str:
+def _heatmaps(card: Card, own: Kept) -> str:
+    """What a heatmap of the model does not tell, as items of a list."""
+    if not own.attention:
+        return WITHOUT_ATTENTION
+    return "\n- ".join([OF_ATTENTION, TAUGHT_ATTENTION] if card.recipe.get("guideline_share") else [OF_ATTENTION])
+
+
+def _protocol(card: Card, report: dict, own: Kept) -> str:
     lines = ["## Data and protocol", ""]
     if "train_folds" in card.data:
         folds = ", ".join(map(str, card.data["train_folds"]))
@@ -130,6 +188,10 @@ def _protocol(card: Card, report: dict) -> str:
         "was used for no choice here.",
         f"- {task(card.task).protocol}",
     ]
+    if own.weights == "float16":
+        # Of these weights are only reports that say so: halving keeps those made before it.
+        whose = "these" if report.get("weights") == "float16" else "the full weights, from before they were halved"
+        lines.append(f"- The weights are kept as float16, in half the room; the figures are those of {whose}.")
     return "\n".join(lines)
 
 

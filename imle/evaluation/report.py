@@ -100,7 +100,7 @@ def evaluate(answers: Answers, card: Card, training: dict, samples: int = SAMPLE
     from imle import models
 
     network = models.network(card.network)
-    thresholds = {label: card.thresholds.get(label, 0.5) for label in card.labels}
+    thresholds = card.threshold_of
     return {
         "model": answers.model,
         "title": network.title,
