@@ -20,7 +20,7 @@ def halve(folder, out) -> None:
     """Write the model in `folder` to the folder `out` with float16 weights and an OpenVINO form of the same.
 
     Loaded, it computes in float32 or bfloat16 as ever; a weight has lost what is below 1/2048 of it. BadChoice where
-    `out` is `folder`; NotAModel where there is none.
+    `out` is `folder` or holds a model already; NotAModel where there is none.
     """
     from imle.inference import export_openvino
 
@@ -30,15 +30,17 @@ def halve(folder, out) -> None:
         raise NotAModel(f"{folder} has no {KERAS_FILE}; copy the model folder again")
     if folder.resolve() == out.resolve():
         raise BadChoice(f"{out} is the model itself; give another folder, so that its full weights are kept")
+    if (out / CARD_FILE).is_file():
+        raise BadChoice(f"{out} holds a model already; give another folder, or remove that model first")
     out.mkdir(parents=True, exist_ok=True)
-    for name in (CARD_FILE, "README.md"):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, out / name)
     forget_forms(out)
     with replacing(out / KERAS_FILE) as fresh:
         _halve_keras(folder / KERAS_FILE, fresh)
     load_keras(out)  # a file that cannot be read back is told now
     export_openvino(out, half=True)
+    for name in ("README.md", CARD_FILE):  # the card last, as it says that a model is there
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, out / name)
 
 
 def _halve_keras(source: Path, target: Path) -> None:

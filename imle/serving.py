@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from imle.errors import BadChoice
 from imle.labels import LABELS
+from imle.locks import locked
 from imle.model_folder import CARD_FILE, read_card, write_atomically
 from imle.state_folder import state_folder
 
@@ -26,13 +28,13 @@ def serve(folder) -> None:
         raise BadChoice(
             f"{folder.name} tells {', '.join(labels)}, and the pages show {', '.join(LABELS)}; use a model of those"
         )
-    _write([*(one for one in _history() if one != folder), folder])
+    _change(lambda history: [*(one for one in history if one != folder), folder])
 
 
 def withdraw(folder) -> None:
     """Use the model in `folder` no more: the one before it serves, or the usual one."""
     folder = Path(folder).resolve()
-    _write([one for one in _history() if one != folder])
+    _change(lambda history: [one for one in history if one != folder])
 
 
 def before() -> Path | None:
@@ -49,11 +51,13 @@ def _history() -> list[Path]:
     return [path for path in map(Path, stored) if (path / CARD_FILE).is_file()]
 
 
-def _write(history: list[Path]) -> None:
+def _change(change: Callable[[list[Path]], list[Path]]) -> None:
+    """Write what `change` makes of the history. One at a time: of two at once, one's choice would be lost."""
     path = state_folder() / FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps([str(one) for one in history]) + "\n")
+        with locked(path.with_suffix(".lock")):
+            write_atomically(path, json.dumps([str(one) for one in change(_history())]) + "\n")
     except OSError as error:
         raise BadChoice(
             f"{path} cannot be written ({error.strerror.lower()}); set IMLE_STATE_DIR to a folder that can be"

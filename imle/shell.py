@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,19 +18,26 @@ from imle.errors import Refusal
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 
+# A disk that is full, or a person's share of it, is told of without the file that was being written.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 err = Console(stderr=True)
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Show a Refusal, or a file that cannot be written, as one sentence and exit with status 2."""
+    """Show a Refusal, or a file that the system does not give, as one sentence and exit with status 2."""
     try:
         yield
     except Refusal as error:
         complain(error)
         raise typer.Exit(2) from None
-    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
-        complain(f"{error.filename} cannot be written ({error.strerror.lower()}); choose another place")
+    except OSError as error:
+        if error.filename is None and error.errno not in FULL:
+            raise
+        complain(
+            f"{error.filename or 'a file'} cannot be read or written ({error.strerror.lower()}); choose another place"
+        )
         raise typer.Exit(2) from None
 
 

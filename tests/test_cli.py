@@ -1,12 +1,15 @@
 """The `imle` command as a shell sees it: output, files, exit status, and one sentence for bad input."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+import typer
 from device_files import SMALL
 from parity import weights
 from typer.testing import CliRunner
@@ -15,6 +18,7 @@ from imle.assets import DEMO_COHORT
 from imle.cli import app
 from imle.labels import LABELS
 from imle.leads import LEADS
+from imle.shell import refusals
 
 RECORDS = sorted((DEMO_COHORT / "records100").rglob("*.hea"))
 IMLE = [sys.executable, "-c", "from imle.cli import main; main()"]
@@ -171,6 +175,10 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
         (["train", "--data-dir", "{tmp}", "--out", "{tmp}/run"], "has no ptbxl_database.csv; give the folder that"),
         (["train", "--data-dir", DEMO_COHORT, "--out", "{tmp}/run", "--model", "imlenet"], "did you mean 'imle_net'?"),
         (
+            ["train", "--data-dir", DEMO_COHORT, "--out", "{tmp}/record.scp", "--model", "mousavi"],
+            "record.scp cannot be read or written (file exists); choose another place",
+        ),
+        (
             ["import-weights", RECORDS[0], "--model", "imle_net", "--out", "{tmp}/m"],
             "neither a Keras HDF5 weights file nor",
         ),
@@ -183,6 +191,25 @@ def test_bad_input_gets_one_sentence_and_status_2(words, sentence, tmp_path):
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EEXIST, errno.ENOENT, errno.EACCES, errno.EROFS, errno.ENOSPC])
+def test_what_the_system_does_not_give_gets_one_sentence(number, capsys):
+    """A read-only or full disk, or a file where a folder should be, is of every day; a stack trace helps nobody there."""
+    with pytest.raises(typer.Exit) as ended, refusals():
+        raise OSError(number, os.strerror(number), "/some/where")
+    assert ended.value.exit_code == 2
+    reason = os.strerror(number).lower()
+    assert capsys.readouterr().err == f"imle: /some/where cannot be read or written ({reason}); choose another place\n"
+
+
+def test_a_full_disk_is_told_without_a_name_and_no_other_error_is(capsys):
+    """Python does not say which file was being written; what is no file's fault must keep its traceback."""
+    with pytest.raises(typer.Exit), refusals():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert "a file cannot be read or written (no space left on device)" in capsys.readouterr().err
+    with pytest.raises(ConnectionResetError), refusals():
+        raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
 @pytest.mark.parametrize("name", ["dicom", "npy"])

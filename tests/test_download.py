@@ -237,6 +237,15 @@ def test_too_little_disk_space_is_told_before(server, tmp_path, monkeypatch):
     assert not (tmp_path / "records100").exists()
 
 
+def test_verify_needs_no_room_for_what_is_there(server, tmp_path, monkeypatch):
+    """Whoever has all files on an almost full disk could otherwise never have them checked."""
+    download(tmp_path, base_url=server.url)
+    monkeypatch.setattr(downloading.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
+    assert download(tmp_path, base_url=server.url, verify=True).files == 16
+    (tmp_path / "ptbxl_database.csv").unlink()
+    assert "1 MB free and what is missing of PTB-XL needs 8 MB" in refusal(tmp_path, base_url=server.url, verify=True)
+
+
 def test_a_destination_that_is_a_file(server, tmp_path):
     (tmp_path / "notes").write_text("mine")
     said = refusal(tmp_path / "notes", base_url=server.url)

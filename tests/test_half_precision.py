@@ -32,6 +32,16 @@ def test_the_whole_model_is_never_written_over(tmp_path):
         halve(tmp_path, tmp_path / "half")
 
 
+def test_another_model_is_never_written_over(tmp_path):
+    """A slip in --out would replace a model that took a night to train."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.json").write_text("kept")
+    with pytest.raises(BadChoice, match="holds a model already; give another folder, or remove that model first"):
+        halve(WEIGHTS / "imle_net", other)
+    assert [(path.name, path.read_text()) for path in other.iterdir()] == [("model.json", "kept")]
+
+
 def test_shipped_files_stay_small():
     """Whoever clones the repository downloads them all, every version of them."""
     sizes = {path: path.stat().st_size / 1e6 for path in ASSETS.rglob("*") if path.is_file()}

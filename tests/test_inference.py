@@ -9,7 +9,7 @@ import pytest
 from imle import load_model
 from imle.assets import WEIGHTS
 from imle.ecg import InvalidEcg
-from imle.inference import ENGINES, shipped_models
+from imle.inference import ENGINES, export_openvino, shipped_models
 from imle.model_folder import NotAModel
 from imle.tasks import task
 
@@ -105,6 +105,22 @@ def test_a_damaged_model_is_refused(tmp_path):
     (folder / "model.json").write_text(json.dumps({"network": "imle_net"}))
     with pytest.raises(NotAModel, match=r"model.json is damaged"):
         load_model(folder)
+
+
+def test_an_openvino_form_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    """Half a form in its place would be what every page loads; a folder that cannot be written ended in a traceback."""
+    folder = tmp_path / "model"
+    shutil.copytree(WEIGHTS / "imle_net", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def breaks(model, path, **how):
+        path.write_text("<net")
+        raise RuntimeError("Check failed:\nCan't open bin file.")
+
+    monkeypatch.setattr("openvino.save_model", breaks)
+    with pytest.raises(NotAModel, match=r"model.xml cannot be written \(Can't open bin file.\); copy the model to"):
+        export_openvino(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_without_openvino_form_gets_one(tmp_path, signals_mv):

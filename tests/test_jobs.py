@@ -1,14 +1,17 @@
 """Jobs on this machine, as real processes on the demo cohort: the queue, stop, resume, kills, full disks, and what is told."""
 
+import errno
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +22,11 @@ from imle import PtbXl, jobs, load_model, serving
 from imle.assets import DEMO_COHORT, WEIGHTS
 from imle.cli import app
 from imle.errors import BadChoice, Refusal
-from imle.jobs import JobRefused, Order, State, checks, pace
+from imle.jobs import JobRefused, Order, State, checks, pace, work
 from imle.jobs.folder import JobFolder, all_folders, folder_of, jobs_folder, new_folder
 from imle.jobs.job import Beat
 from imle.jobs.local import set_slots, slots
-from imle.model_folder import NotAModel
+from imle.model_folder import NotAModel, read_card, replacing, write_atomically
 from imle.ptbxl import MissingData
 
 PATIENCE_S = 180
@@ -163,6 +166,19 @@ def test_a_served_model_that_is_gone_serves_no_more(tmp_path):
     assert serving.served() is None
 
 
+def test_models_put_to_use_at_once_are_all_remembered(tmp_path):
+    """Of two people who press Use at once, one's model would be gone from what can be gone back to."""
+    folders = [tmp_path / f"model-{number}" for number in range(16)]
+    for folder in folders:
+        folder.mkdir()
+        shutil.copyfile(WEIGHTS / "imle_net" / "model.json", folder / "model.json")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(serving.serve, folders))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(serving.withdraw, folders[1:]))
+    assert serving.served() == folders[0]
+
+
 def test_runs_wait_for_their_turn_in_order():
     """Two runs at once on one machine would each take twice as long, and the later one might go first."""
     first, second, third = (jobs.submit(LONG) for _ in range(3))
@@ -300,9 +316,13 @@ def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path, monkeypatch
     [
         ({"network": "imlenet"}, "there is no network 'imlenet'"),
         ({"data_dir": "/nowhere"}, "ptbxl_database.csv"),
+        ({"data_dir": "/" + "x" * 300}, r"cannot be read \(File name too long\); give the folder"),
+        ({"start": "/" + "x" * 300}, r"cannot be read \(File name too long\); give a model folder"),
         ({"task": "sex"}, "there is no task 'sex'"),
         ({"settings": {"epochs": 0}}, "at least 1 is needed"),
         ({"settings": {"epoch": 3}}, "did you mean 'epochs'"),
+        ({"settings": {"seed": -1}}, "seed is -1; at least 0 is needed"),
+        ({"settings": {"seed": 2**32}}, "seed is 4294967296; at most 4294967295 is possible"),
         ({"start": str(WEIGHTS / "imle_net")}, "holds imle_net; to start mousavi"),
         ({"workers": 2}, "2 workers share a batch on a cluster alone"),
         ({"trackers": ("no_such_tracker",)}, "is not installed"),
@@ -383,8 +403,99 @@ def test_half_written_files_of_a_killed_process_are_swept():
     """Each kill in the middle of a checkpoint would otherwise leave its size on the disk."""
     folder = new_folder(QUICK, "")
     (folder.path / ".4711.checkpoint.npz").write_bytes(b"half")
-    folder.sweep()
-    assert [path.name for path in folder.path.iterdir()] == ["job.json"]
+    with replacing(folder.path / "checkpoint.npz") as fresh:
+        fresh.write_bytes(b"half")
+        folder.sweep()
+        assert [path.name for path in folder.path.iterdir()] == ["job.json"]
+        fresh.write_bytes(b"whole")
+    assert (folder.path / "checkpoint.npz").read_bytes() == b"whole"
+
+
+def test_threads_that_write_one_file_do_not_disturb_each_other(tmp_path):
+    """The beat of a job and its loop, or two visitors of a page, write at once: under one name, one's file was the other's."""
+    texts = [letter * 20_000 for letter in "abcdefgh"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: [write_atomically(tmp_path / "one", text) for _ in range(20)], texts))
+    assert (tmp_path / "one").read_text() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    """After a power cut the name would otherwise stand for an empty file, and the one it replaced be gone."""
+    done, fsync, replace_file = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: done.append("fsync") or fsync(file))
+    monkeypatch.setattr(os, "replace", lambda *paths: done.append("replace") or replace_file(*paths))
+    write_atomically(tmp_path / "one", "text")
+    assert done == ["fsync", "replace"]
+
+
+def test_a_file_that_cannot_be_written_is_told_by_its_own_name(tmp_path):
+    """The name that stands beside it for an instant means nothing to anybody, and a full disk tells none at all."""
+    path = tmp_path / "no such folder" / "report.json"
+    with pytest.raises(FileNotFoundError) as told:
+        write_atomically(path, "text")
+    assert told.value.filename == str(path)
+    with pytest.raises(OSError, match="No space left") as told, replacing(tmp_path / "one"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert told.value.filename == str(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    "content", ["", '{"number": 2, "ord', "null", '{"number": 2}', '{"number": 2, "order": {"x": 1}}']
+)
+def test_one_order_that_cannot_be_read_hides_no_other_job(content):
+    """A full disk or a cut-off copy in one folder made every page and command of all jobs fail."""
+    kept, damaged = new_folder(QUICK, ""), new_folder(QUICK, "")
+    (damaged.path / "job.json").write_text(content)
+    assert [job.id for job in jobs.jobs()] == [kept.id]
+    assert list(jobs.runners()) == ["local"]
+    assert new_folder(QUICK, "").number == 3
+    with pytest.raises(JobRefused, match=r"job.json cannot be read; put it back, or take what the run made"):
+        jobs.find(damaged.id)
+
+
+def test_a_job_that_is_deleted_while_all_are_looked_at_hides_no_other(monkeypatch):
+    """One person's Delete must not end in an error on another's page."""
+    kept, gone = new_folder(QUICK, ""), new_folder(QUICK, "")
+    for folder in (kept, gone):
+        folder.join_queue()
+        folder.say(Beat("training", time.time(), 1, os.uname().nodename))
+    usage = shutil.disk_usage
+
+    def deleted_meanwhile(path):
+        if path == gone.path:
+            shutil.rmtree(path)
+        return usage(path)
+
+    monkeypatch.setattr("imle.jobs.runner.shutil.disk_usage", deleted_meanwhile)
+    assert [(job.id, job.state) for job in jobs.jobs()] == [(kept.id, State.KILLED)]
+
+
+def test_a_run_goes_on_with_the_recipe_that_it_began_with(monkeypatch):
+    """An order holds differences; once recipes.toml changed, the run was refused its last epochs for good."""
+    folder, begun = new_folder(QUICK, ""), replace(QUICK.recipe(), learning_rate=0.25)
+    told = []
+    monkeypatch.setattr("imle.training.loop.train", lambda *words, **how: told.append((words[2], how["resume"])))
+    monkeypatch.setattr("imle.inference.export_openvino", lambda folder: None)
+    monkeypatch.setattr(work, "_listen", lambda: None)  # the signals are those of the tests
+    work.train_model(folder, work.Pulse(folder))
+    (folder.path / "recipe.json").write_text(json.dumps({"network": "mousavi", **asdict(begun)}))
+    (folder.path / "checkpoint.npz").touch()
+    work.train_model(folder, work.Pulse(folder))
+    assert told == [(QUICK.recipe(), False), (begun, True)]
+
+
+def test_a_first_epoch_that_was_cut_off_before_its_checkpoint_begins_again():
+    """Its model lies in the folder already, and training never writes over a model: the job could not be resumed."""
+    folder = new_folder(QUICK, "")
+    card = folder.path / "model.json"
+    card.touch()
+    work.forget_cut_off(folder)
+    assert not card.exists()
+    card.touch()
+    (folder.path / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    work.forget_cut_off(folder)
+    assert card.exists()  # somebody took the checkpoint of a longer run away
 
 
 def test_a_job_that_is_not_there_is_refused():
@@ -394,9 +505,9 @@ def test_a_job_that_is_not_there_is_refused():
 
 
 def test_looking_at_jobs_loads_no_framework():
-    """The training page would show seconds later, on a machine whose memory a run may need."""
+    """The training page would show seconds later, and each run that waits for its turn would take memory from the one that runs."""
     look = (
-        "import sys; from imle import jobs; from imle.jobs import checks; jobs.jobs(); jobs.runners();"
+        "import sys; from imle import jobs; from imle.jobs import checks, work; jobs.jobs(); jobs.runners();"
         "print([name for name in ('tensorflow', 'keras', 'torch', 'openvino', 'ray') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
@@ -411,6 +522,34 @@ def test_orders_come_back_as_they_were():
 def test_a_folder_without_data_is_refused_with_its_name(tmp_path):
     with pytest.raises(MissingData, match=str(tmp_path)):
         checks.records_of(tmp_path, "superclass")
+
+
+@pytest.mark.parametrize("step", ["is_file", "stat", "read"])
+def test_data_that_may_not_be_read_are_refused_with_their_name(step, tmp_path, monkeypatch):
+    """Somebody else's folder is a mistake in the input like any other, and no traceback."""
+
+    def denied(*words, **how):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path))
+
+    (tmp_path / "ptbxl_database.csv").write_text("ecg_id\n")
+    where, name = (checks, "PtbXl") if step == "read" else (Path, step)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, denied)
+        with pytest.raises(MissingData, match=rf"{tmp_path} cannot be read \(Permission denied\)"):
+            checks.records_of(tmp_path, "superclass")
+
+
+@pytest.mark.parametrize("step", ["is_file", "read_bytes"])
+def test_a_model_that_may_not_be_read_is_refused_with_its_name(step, monkeypatch):
+    """As of data: the page and the shell show what is refused, and end in a traceback on anything else."""
+
+    def denied(*words):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, step, denied)
+        with pytest.raises(NotAModel, match=r"imle_net cannot be read \(Permission denied\)"):
+            read_card(WEIGHTS / "imle_net")
 
 
 @pytest.mark.slow

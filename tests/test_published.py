@@ -9,6 +9,7 @@ from keras import ops
 from parity import weights
 
 from imle import published
+from imle.errors import BadChoice
 from imle.published import CHECKPOINTS, PYTORCH, BadCheckpoint, TorchMissing, import_checkpoint, load
 
 TOLERANCE = 1e-4
@@ -224,6 +225,16 @@ def test_checkpoint_of_other_classes_becomes_no_model_folder(checkpoint, tmp_pat
     with pytest.raises(BadCheckpoint, match="answers 3 classes; a model folder needs the 5 superclasses"):
         import_checkpoint(path, "mousavi", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_a_model_is_never_imported_over(tmp_path):
+    """A slip in --out would replace a model that took a night to train."""
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "model.json").write_text("kept")
+    with pytest.raises(BadChoice, match="holds a model already; give another folder, or remove that model first"):
+        import_checkpoint(tmp_path / "any.h5", "imle_net", out)
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [("model.json", "kept")]
 
 
 def rewrite(source, target, change=lambda index, value: value):

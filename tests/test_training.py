@@ -192,6 +192,35 @@ def test_runs_that_cannot_start_say_why(data, tmp_path):
         train(data, "imlenet", SMALL, tmp_path / "other")
 
 
+def test_a_model_is_never_trained_over(data, tmp_path):
+    """A shipped, imported or halved model has no checkpoint; nothing could bring it back, nor the rows of its training."""
+    out = tmp_path / "model"
+    out.mkdir()
+    for name in ("model.json", "metrics.jsonl"):
+        (out / name).write_text("kept")
+    with pytest.raises(TrainingError, match="holds a model and no run to resume; give another folder, or remove that"):
+        train(data, NETWORK, SMALL, out, options=TINY)
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"model.json": "kept", "metrics.jsonl": "kept"}
+
+
+def test_two_runs_never_share_a_folder(data, tmp_path):
+    """Each would write over the other's rows, model and checkpoint, and what is left would be of neither."""
+    out, refused = tmp_path / "run", set()
+
+    def meanwhile(progress):
+        resume = progress.epoch > 0  # there is nothing to resume before
+        with pytest.raises(
+            TrainingError, match=r"another run is training in .*; wait for it, stop it, or give another"
+        ):
+            train(data, NETWORK, SMALL, out, options=TINY, resume=resume)
+        refused.add(resume)
+
+    train(data, NETWORK, SMALL, out, options=TINY, on_step=meanwhile)
+    assert refused == {False, True}
+    assert [row["epoch"] for row in rows_of(out)] == [1, 2]
+    train(data, NETWORK, SMALL, out, options=TINY, resume=True)  # the folder is free again
+
+
 @pytest.mark.parametrize("network", names())
 def test_every_network_has_its_recipe(network):
     """A network without one would be trained by another's settings unnoticed."""

@@ -10,8 +10,8 @@
 
     test            the wish to read fold 10
 
-Beside them lie the files of the run itself (imle.training.loop): recipe.json, metrics.jsonl, checkpoint and model; and
-those of its end: fold9.json, fold10.json, predictions.parquet, README.md.
+Beside them lie the files of the run itself (imle.training.loop): training.lock, recipe.json, metrics.jsonl, checkpoint
+and model; and those of its end: fold9.json, fold10.json, predictions.parquet, README.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
 )  # fmt: skip
 REPORT, PREDICTIONS, TEST = "fold{}.json", "predictions.parquet", "test"
 TEST_FOLD = 10
-# What `imle.model_folder.replacing` leaves behind when it is killed: a process number before the file's name.
+# What `imle.model_folder.replacing` leaves behind when it is killed: numbers of process and thread before the file's name.
 LEFTOVER = re.compile(r"\.\d+\.")
 TAIL_BYTES = 64_000
 # What TensorFlow prints at every start, whatever its log level.
@@ -49,17 +49,20 @@ def jobs_folder() -> Path:
 
 
 def all_folders() -> list[JobFolder]:
-    """The folders of all jobs, the oldest first."""
+    """The folders of all jobs whose order can be read, the oldest first."""
     found = [JobFolder(path.parent) for path in jobs_folder().glob(f"[!.]*/{JOB}")]
-    return sorted(found, key=lambda folder: folder.number)
+    return sorted((folder for folder in found if folder.is_readable), key=lambda folder: folder.number)
 
 
 def folder_of(job_id: str) -> JobFolder:
-    """The folder of the job called so. JobRefused where there is none."""
+    """The folder of the job called so. JobRefused where there is none, or its order cannot be read."""
     path = jobs_folder() / job_id
     if Path(job_id).name != job_id or not (path / JOB).is_file():
         raise JobRefused(f"there is no run {job_id!r}; `imle jobs` lists them")
-    return JobFolder(path)
+    folder = JobFolder(path)
+    if not folder.is_readable:
+        raise JobRefused(f"{path / JOB} cannot be read; put it back, or take what the run made from its folder")
+    return folder
 
 
 def new_folder(order: Order, owner: str) -> JobFolder:
@@ -119,6 +122,14 @@ class JobFolder:
     @property
     def order(self) -> Order:
         return Order.from_json(self.about["order"])
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the order can be read: not where it is half written, of another version, or just deleted."""
+        try:
+            return isinstance(self.number, int) and isinstance(self.order, Order)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def ticket(self) -> float | None:
         """When the job joined the queue, as a Unix time; None where no process is wanted."""

@@ -75,7 +75,8 @@ def submit(order: Order, owner: str = "") -> Job:
 
 def jobs() -> list[Job]:
     """All jobs, the newest first. One that waits for its turn and lost its process gets another."""
-    return [_tended(folder) for folder in reversed(all_folders())]
+    found = map(_tended_if_there, reversed(all_folders()))
+    return [job for job in found if job is not None]
 
 
 def find(job_id: str) -> Job:
@@ -161,6 +162,16 @@ def _tended(folder: JobFolder) -> Job:
     if job.state is State.QUEUED and not where.is_alive(folder):
         where.launch(folder)
     return job
+
+
+def _tended_if_there(folder: JobFolder) -> Job | None:
+    """As `_tended`; None where the folder is deleted meanwhile."""
+    try:
+        return _tended(folder)
+    except (OSError, JobRefused):
+        if folder.path.is_dir():
+            raise
+        return None
 
 
 def _seen(folder: JobFolder) -> Job:

@@ -25,9 +25,8 @@ from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
 from imle.jobs.local import turn
 from imle.jobs.pace import known_pace
-from imle.jobs.ray_helpers import helpers_for
 from imle.jobs.ray_runner import held_alone
-from imle.model_folder import NotAModel, read_card, write_atomically
+from imle.model_folder import CARD_FILE, NotAModel, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
 
 BEAT_S = 1.0
@@ -92,17 +91,21 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     """Train, or go on, until all epochs are done; the best one's model is in the folder with its OpenVINO form."""
     from imle import models
     from imle.inference import export_openvino
+    from imle.jobs.ray_helpers import helpers_for
     from imle.ptbxl import PtbXl
     from imle.tasks import task
     from imle.training.devices import all_gpus
-    from imle.training.loop import CHECKPOINT, train
+    from imle.training.loop import CHECKPOINT, recipe_of_run, train
 
-    order, recipe = folder.order, folder.order.recipe()
+    order, resume = folder.order, (folder.path / CHECKPOINT).is_file()
+    # An order holds what differs from the network's recipe, which may have become another since the run began.
+    recipe = recipe_of_run(folder.path) if resume else order.recipe()
     if known_pace(order) is None:
         check_disk_for(models.build(order.network, **order.options).count_params())
     data = PtbXl(order.data_dir, task(order.task))
     data.build_store()
-    resume = (folder.path / CHECKPOINT).is_file()
+    if not resume:
+        forget_cut_off(folder)
     watch = StepWatch(folder, pulse, recipe.epochs, done=len(folder.metrics()) if resume else 0)
     with helpers_for(order) as helpers:
         _listen()  # Ray has signals of its own
@@ -112,6 +115,12 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
             helpers=helpers, on_step=watch.step, on_epoch=watch.epoch,
         )  # fmt: skip
     export_openvino(folder.path)
+
+
+def forget_cut_off(folder: JobFolder) -> None:
+    """Take away the card of a first epoch that was cut off before its checkpoint: it begins again, over its model."""
+    if len(folder.metrics()) <= 1:
+        (folder.path / CARD_FILE).unlink(missing_ok=True)
 
 
 def score(folder: JobFolder, fold: int) -> dict:

@@ -76,7 +76,7 @@ def download(
 def _fetch_missing(base_url, dest, sums, journal, workers, tell, verify) -> Downloaded:
     known = {} if verify else journal.unchanged(sums)
     missing = {path: sha256 for path, sha256 in sums.items() if path not in known}
-    _require_space(dest, missing)
+    _require_space(dest, [path for path in missing if not (dest / path).is_file()])
     done, done_bytes, fetched, lost = len(known), sum(known.values()), 0, []
     tell(done, len(sums), done_bytes)
     for result in fetch_all(base_url, dest, missing, workers):

@@ -17,7 +17,8 @@ from imle import models
 from imle.errors import Refusal
 from imle.evaluation.metrics import best_thresholds, class_auc
 from imle.explain.guidelines import read_guidelines
-from imle.model_folder import Card, read_card, replacing, save_model, write_atomically, write_card
+from imle.locks import take
+from imle.model_folder import CARD_FILE, Card, read_card, replacing, save_model, write_atomically, write_card
 from imle.models.precision import under_policy
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import SELECT_FOLD, TRAIN_FOLDS
@@ -36,6 +37,8 @@ from imle.training.trackers import EXTRAS, JsonLines, TensorBoard, Tracker, requ
 
 CHECKPOINT = "checkpoint.npz"
 RECIPE_FILE = "recipe.json"
+# Held while the run trains; the process of a job holds another lock in the same folder.
+LOCK = "training.lock"
 
 
 @dataclass(frozen=True)
@@ -75,19 +78,47 @@ def train(
     start: a folder with a model of the same network, whose weights and scale are taken over. trackers: of EXTRAS.
     devices: TensorFlow's names of those to share each batch; one or none leaves the choice to the backend.
     helpers: starts other processes that share each batch (see imle.training.sharing); `devices` do not count then.
-    KeyboardInterrupt passes through; the best epoch so far is in `out` by then. Raises TrainingError.
+    KeyboardInterrupt passes through; the best epoch so far is in `out` by then. Raises TrainingError, also where `out`
+    holds a model, or another run, that this one would write over.
     """
     out = Path(out)
     require_extras(trackers)
     if start is not None:
         options = {**source_card(start, network).options, **(options or {})}
-    run = _Run(data, network, recipe, out, options or {}, start, devices, helpers)
-    first = run.resume() if resume else run.start_fresh()
-    with told_to(run.trackers(first, trackers)) as tell:
-        for epoch in range(first, recipe.epochs):
-            row = run.train_epoch(epoch, on_step)
-            on_epoch(run.close_epoch(epoch, row, tell))
+    models.network(network)  # a wrong name is refused before minutes of reading
+    with held(out, resume):
+        run = _Run(data, network, recipe, out, options or {}, start, devices, helpers)
+        first = run.resume() if resume else run.start_fresh()
+        with told_to(run.trackers(first, trackers)) as tell:
+            for epoch in range(first, recipe.epochs):
+                row = run.train_epoch(epoch, on_step)
+                on_epoch(run.close_epoch(epoch, row, tell))
     return run.best_card
+
+
+@contextmanager
+def held(out: Path, resume: bool) -> Iterator[None]:
+    """`out`, made where it is missing, held against a second run in it. TrainingError where one cannot be begun or resumed."""
+    # Before anything is written, so that a folder which is refused stays as it is.
+    if resume:
+        settings_of_run(out)
+    else:
+        require_free(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("a") as lock:
+        if not take(lock):
+            raise TrainingError(f"another run is training in {out}; wait for it, stop it, or give another folder")
+        yield
+
+
+def require_free(out: Path) -> None:
+    """TrainingError where `out` holds a run, or a model that came from elsewhere."""
+    if (out / CHECKPOINT).exists():
+        raise TrainingError(f"{out} already holds a run; resume it, or give another folder")
+    if (out / CARD_FILE).exists():
+        raise TrainingError(
+            f"{out} holds a model and no run to resume; give another folder, or remove that model ({CARD_FILE}) first"
+        )
 
 
 @contextmanager
@@ -138,7 +169,6 @@ class _Run:
     ):
         self.recipe, self.out, self.data, self.network, self.options = recipe, out, data, network, options
         self.start, self.task = start, data.task
-        models.network(network)  # a wrong name is refused before minutes of reading
         train_ids, select_ids = data.ids(TRAIN_FOLDS), data.ids(SELECT_FOLD)
         if not len(train_ids) or not len(select_ids):
             raise TrainingError(
@@ -170,9 +200,7 @@ class _Run:
         self.best_auc, self.best_card = -1.0, None
 
     def start_fresh(self) -> int:
-        if (self.out / CHECKPOINT).exists():
-            raise TrainingError(f"{self.out} already holds a run; resume it, or give another folder")
-        self.out.mkdir(parents=True, exist_ok=True)
+        require_free(self.out)  # again: another run may have ended before this one held the folder
         write_atomically(self.out / RECIPE_FILE, json.dumps(self._settings(), indent=2) + "\n")
         return 0
 
