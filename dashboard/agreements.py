@@ -78,10 +78,20 @@ def verdict(found: pd.DataFrame, guideline: Guideline) -> str:
     has = f"{own['value']:.0%} ({own['low']:.0%} to {own['high']:.0%}) of the heatmap"
     beside = f"{own['chance']:.0%} by chance, {own['average']:.0%} of the average heatmap"
     if own["gain_low"] > 0:
-        return f"On {where} lie {has}, against {beside}: it follows the diagnosis."
+        whose = "the diagnosis's leads" if main_score(guideline) == "lead_mass" else "the diagnosis"
+        return f"On {where} lie {has}, against {beside}: it follows {whose}.{_beside_the_waves(found, guideline)}"
     if own["gain_high"] < 0:
         return f"On {where} lie {has}, against {beside}: less than in a record without the diagnosis."
     return f"On {where} lie {has}, against {beside}: no more than in any record, so it does not explain the diagnosis."
+
+
+def _beside_the_waves(found: pd.DataFrame, guideline: Guideline) -> str:
+    """A sentence where the heatmap lies on the leads and yet avoids the waves that the guideline names in them."""
+    within = found.set_index("score").loc["mass"]
+    if main_score(guideline) == "mass" or within["high"] >= within["chance"]:
+        return ""
+    waves = _listed(guideline.segments)
+    return f" But in their {waves} lie only {within['value']:.0%}, less than the {within['chance']:.0%} by chance."
 
 
 def likeness(rows: pd.DataFrame, whose: str = "") -> str:

@@ -25,7 +25,7 @@ from imle.figures.heat import attributing
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
-from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, model_digest, read_card
+from imle.model_folder import CARD_FILE, KERAS_FILE, Card, NotAModel, model_digest, read_card, same_model
 from imle.ptbxl.catalogue import DATABASE
 from imle.serving import served
 from imle.state_folder import state_folder
@@ -76,19 +76,30 @@ def follow_usual() -> None:
         st.session_state["model"] = usual
 
 
-def follow_link() -> None:
-    """Choose the model that the link names, where it names another than before; before the choice is drawn."""
+def follow_link() -> str | None:
+    """Choose the model that the link names, where it names another than before; before the choice is drawn.
+
+    Returns what it asks for where that is not offered.
+    """
     asked = st.query_params.get("model")
-    if asked != st.session_state.get("model_url") and asked in models():
-        st.session_state["model"] = asked
+    if asked is None or asked == st.session_state.get("model_url"):
+        return None
+    if asked not in models():
+        return asked
+    st.session_state["model"] = asked
+    return None
 
 
-def link_model(always: bool) -> None:
-    """Write the model that is chosen into the link; the usual one only where it is to be there `always`."""
-    if always or model_name() != usual_model():
-        st.query_params["model"] = model_name()
-    else:
-        st.query_params.pop("model", None)
+def link_model() -> None:
+    """Have the link name the model where that is not the usual one, or where it names one already."""
+    if model_name() != usual_model() or "model" in st.query_params:
+        write_link(model=model_name())
+
+
+def write_link(**parts: str) -> None:
+    """Write these into the link, all at once: each change of it is a step of the browser's Back."""
+    if any(st.query_params.get(key) != value for key, value in parts.items()):
+        st.query_params.update(parts)
     st.session_state["model_url"] = st.query_params.get("model")
 
 
@@ -143,11 +154,8 @@ def is_of_model_in_use(about: dict) -> bool:
     """
     try:
         folder = chosen_model_folder()
-        if "weights" in about:
-            return about["weights"] == _model_digest(
-                folder, _changed(folder / CARD_FILE), _changed(folder / KERAS_FILE)
-            )
-        return about.get("network") in (None, read_card(folder).network)
+        digest = _model_digest(folder, _changed(folder / CARD_FILE), _changed(folder / KERAS_FILE))
+        return same_model(about, digest, read_card(folder).network)
     except Refusal:
         return False
 

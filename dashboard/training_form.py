@@ -112,6 +112,11 @@ def data_sets() -> list[str]:
     return list(dict.fromkeys([str(state.data_root()), str(DEMO_COHORT), choice("data")]))
 
 
+def data_title(folder: str) -> str:
+    """As the form shows a data set's folder."""
+    return "the demo cohort" if folder == str(DEMO_COHORT) else folder
+
+
 def titles() -> dict[str, str]:
     """The tasks by name, as the page shows them."""
     shown = {"superclass": "five superclasses", "mi": "ASMI, IMI or normal", "mi-authors": "the same, authors' split"}

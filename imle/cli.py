@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -332,7 +333,7 @@ def explain(
         from imle.formats import read_ecg
         from imle.inference import load_model
         from imle.measure import measure
-        from imle.model_folder import model_digest
+        from imle.model_folder import model_digest, same_model
 
         ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
         predictor, measured = load_model(model, engine), measure(ecg)
@@ -341,11 +342,11 @@ def explain(
             index_of(predictor, label)
             explanation = explanation.about(label)
         heat = heat_of(explanation, heatmap or usual_heatmap(explanation), label, attributing(predictor, ecg))
-        digest = model_digest(predictor.folder)
-        told = cautions(explanation, measured, [heat], lambda about: about.get("weights") == digest)
+        is_of_model = partial(same_model, digest=model_digest(predictor.folder), network=predictor.card.network)
+        told = cautions(explanation, measured, [heat], is_of_model)
         reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told)
         written = write_explanation(reading, out, layout)
-    print(summary_with(explanation, heat), *told, sep="\n")
+    print(summary_with(explanation, heat), *reading.cautions_on(heat), sep="\n")
     for file in written:
         print(f"  {file}")
 

@@ -171,8 +171,8 @@ def export_openvino(folder, half: bool = False) -> Path:
         # OpenVINO writes the second beside the first.
         with replacing(path) as fresh, replacing(path.with_suffix(".bin")):
             ov.save_model(converted, fresh, compress_to_fp16=half)
-    except (RuntimeError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[-1][:120]
+    except RuntimeError as error:  # OpenVINO's; the system's own say what is wrong themselves
+        reason = str(error).strip().splitlines()[-1][:120]
         raise NotAModel(
             f"{path} cannot be written ({reason}); copy the model to a folder that can be, or choose the keras engine"
         ) from None

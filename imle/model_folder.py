@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -100,6 +100,14 @@ def model_digest(folder: Path) -> str:
         return "none"
     with weights.open("rb") as file:
         return f"{card.scale} {card.temperature} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def same_model(about: Mapping, digest: str | None, network: str | None) -> bool:
+    """Whether results, by the words on their run, are of the model with this digest, and not only of one with its name.
+
+    Results that lack the digest are told apart by the network alone, those that lack both not at all.
+    """
+    return about["weights"] == digest if "weights" in about else about.get("network") in (None, network)
 
 
 def write_card(folder, card: Card) -> None:

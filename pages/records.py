@@ -8,6 +8,7 @@ from dashboard.widgets.filters import complete_link, filter_bar, out_of_sight, r
 from dashboard.widgets.frame import plain, refuse, simulated_mark
 from dashboard.widgets.predict_all import predict_all
 from dashboard.widgets.records_table import order_controls, records_table
+from dashboard.widgets.view_controls import reveal_link
 from imle.errors import Refusal
 
 try:
@@ -49,6 +50,6 @@ elif answers is None and (filters.asks_the_model or order.asks_the_model):
 if len(found):
     chosen = records_table(cohort, found, answers, order)
     if chosen is not None:
-        st.switch_page("../pages/explain.py", query_params={"record": str(chosen)})
+        st.switch_page("../pages/explain.py", query_params={"record": str(chosen), **reveal_link()})
 else:
     refuse("no record passes all of these filters; take one away, or reset them")

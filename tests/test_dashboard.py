@@ -311,6 +311,10 @@ def test_a_diagnosis_that_nobody_stated_can_be_held_against(dashboard):
     assert "LVH <i>Left ventricular hypertrophy, not stated</i>" in panel(app) and "met" in panel(app)
     app.pills(key="outline").set_value("LVH").run()
     assert "framed: where cardiologists look for LVH" in sheets(app)[0]
+    assert "✓ a lead that the guidelines name" not in texts(app)  # of its diagnoses, and this is none
+    linked = dashboard(EXPLAIN, record="1", reveal="yes", against="LVH", outline="LVH")
+    assert "framed: where cardiologists look for LVH" in sheets(linked)[0]
+    assert app.query_params["against"] == app.query_params["outline"] == "LVH"
 
 
 def test_a_link_restores_the_frame_on_the_sheet(dashboard, tiny_ptbxl):
@@ -323,6 +327,39 @@ def test_a_link_restores_the_frame_on_the_sheet(dashboard, tiny_ptbxl):
     assert "framed" not in sheets(app)[0] and "outline" not in app.query_params
     app = dashboard(EXPLAIN, record=record, reveal="yes", outline="no code")
     assert "framed" not in sheets(app)[0] and "outline" not in app.query_params and not sentences(app)
+
+
+def test_a_link_restores_its_model_or_says_that_it_cannot(dashboard):
+    """A link to one model's opinion that shows another's is taken for the first."""
+    app = dashboard(EXPLAIN, record="2", reveal="yes")
+    assert app.query_params["model"] == "imle_net" and not sentences(app)
+    app = dashboard(EXPLAIN, record="2", reveal="yes", model="imle_net_plus")
+    assert "imle_net_plus on OpenVINO" in texts(app) and app.query_params["model"] == "imle_net_plus"
+    app.selectbox(key="model").set_value("imle_net").run()
+    assert "imle_net on OpenVINO" in texts(app) and app.query_params["model"] == "imle_net"
+    app = dashboard(EXPLAIN, record="2", reveal="yes", model="no_such")
+    assert sentences(app)[0] == "The link asks for the model no_such, which is not offered here; this is imle_net."
+    assert "imle_net on OpenVINO" in texts(app)
+
+
+def test_a_model_that_was_deleted_is_not_asked_for_by_the_page_itself(dashboard, monkeypatch, tmp_path):
+    """The page writes the model into its own link; when that one goes, it must not be told as a link's mistake."""
+    own = tmp_path / "mine"
+    shutil.copytree(WEIGHTS / "imle_net", own)
+    app = dashboard(EXPLAIN, record="2")
+    monkeypatch.setenv("IMLE_MODEL", str(own))
+    app.button(key="reveal").click().run()
+    assert "mine on OpenVINO" in texts(app)
+    monkeypatch.delenv("IMLE_MODEL")
+    app.run()
+    assert not sentences(app) and "imle_net on OpenVINO" in texts(app) and app.query_params["model"] == "imle_net"
+
+
+def test_nothing_on_the_page_is_of_a_heatmap_that_is_hidden(dashboard):
+    """A sentence and bars of occlusion beside an ECG alone, and another's in its report."""
+    app = dashboard(EXPLAIN, record="2", reveal="yes", level="occlusion", overlay="off")
+    assert "attention is highest on" in texts(app) and "occlusion for" not in texts(app)
+    assert not sheets(app) and not any(menu.key == "other" for menu in app.selectbox)
 
 
 def test_a_link_to_the_next_record_says_that_the_model_is_revealed(dashboard):

@@ -220,7 +220,7 @@ def test_the_model_card_says_of_which_weights_its_figures_are():
     report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
     half = Kept(weights="float16")
     assert "those of the full weights" in model_card("mine", CARD, {9: report}, half)
-    assert "those of these" in model_card("mine", CARD, {9: report | {"weights": "float16"}}, half)
+    assert "those of these" in model_card("mine", CARD, {9: report | {"weights_type": "float16"}}, half)
     assert "float16" not in model_card("mine", CARD, {9: report})
 
 
@@ -370,7 +370,7 @@ def test_a_model_of_infarctions_is_evaluated_on_its_own_task(infarctions, tiny_p
     data, card = PtbXl(tiny_ptbxl, INFARCTION), read_card(folder)
     reports = [json.loads((out / f"tiny_mi-fold{fold}.json").read_text()) for fold in (9, 10)]
     assert [(report["task"], report["shifts"]) for report in reports] == [("mi", 1)] * 2
-    assert {report["weights"] for report in reports} == {"float32"}
+    assert {report["weights_type"] for report in reports} == {"float32"}
     assert [list(report["auc_by_label"]) for report in reports] == [list(INFARCTIONS)] * 2
     assert [report["records"] for report in reports] == [len(data.ids(fold)) for fold in (9, 10)]
     own = answer(load_model(folder, "keras"), data, 9)

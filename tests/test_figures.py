@@ -125,7 +125,7 @@ def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_h
     assert np.ptp(pulse.y[one]) == pytest.approx(gain_mm_mv)
     assert pulse.x[3] - pulse.x[2] == pytest.approx(0.2 * speed_mm_s)
     foot = figure.layout.annotations[0].text
-    beyond = " · drag sideways for the rest" if speed_mm_s > 25 else ""
+    beyond = " · <b>drag sideways for 5 to 10 s</b>" if speed_mm_s > 25 else ""
     assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz{beyond}"
 
 
@@ -383,6 +383,38 @@ def test_the_sentence_and_the_leads_are_of_the_heatmap_that_is_shown():
     assert patches["occlusion"]["leads"]["caption"] == "share of occlusion for MI"
     assert patches["beat"]["leads"]["caption"] == "channel attention"
     assert patches["occlusion"]["summary"] in own and patches["beat"]["summary"] == summary(said)
+
+
+def test_the_page_s_cautions_follow_its_heatmap():
+    """The page offers heatmaps that were not on the screen; one that failed its check there would pass for sound."""
+    own = explanation_page(explanation(), cautions={"attention": ("It names what nothing rests on.",)})
+    patches = json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))
+    assert all(patch["cautions"] == ["It names what nothing rests on."] for patch in patches.values())
+
+
+def test_a_name_hides_no_wave():
+    """A halo over an R wave cuts its amplitude; in low rows a name at the top belongs to the lead above, to the eye."""
+    drawn = [trace.name for trace in sheet_figure(ecg_with_pulses()).data]
+    assert drawn.index("leads") < drawn.index("I")
+    sheet, (names,) = (
+        Sheet("12x1").for_screen().with_room_for(ecg_with_pulses()),
+        traces(sheet_figure(ecg_with_pulses(), layout="12x1"), "leads"),
+    )
+    for panel, y in zip(sheet.panels, names.y, strict=True):
+        own, above = sheet.y_mm(panel.row, 0), sheet.y_mm(panel.row - 1, 0)
+        assert 0 < y - own < above - y
+
+
+def test_a_sheet_that_goes_on_says_what_is_out_of_sight():
+    """At 50 mm/s all chest leads stand beyond the view; a reader who does not know reads six leads."""
+    foot = sheet_figure(ecg_with_pulses(), layout="3x4", speed_mm_s=50).layout.annotations[0].text
+    assert "drag sideways for V1, V4, V2, V5, V3, V6" in foot
+
+
+def test_the_seconds_are_marked_along_the_foot():
+    """The sentence says `around 3.5 s`, which nobody finds on a sheet without them."""
+    (marks,) = traces(sheet_figure(ecg_with_pulses()), "seconds")
+    assert marks.x[::3] == pytest.approx([LEFT_MM + 25 * second for second in range(11)])
 
 
 def test_the_page_opens_on_the_heatmap_that_was_on_the_screen():

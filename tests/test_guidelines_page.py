@@ -107,7 +107,7 @@ def array(encoded: dict) -> np.ndarray:
 
 def test_the_verdict_says_whether_the_heatmap_follows_the_diagnosis(page):
     """A mean above chance is praise for a model that looks there in everybody; the average heatmap decides."""
-    assert "it follows the diagnosis" in texts(page(diagnosis="IMI", heatmaps="sharp · attention"))
+    assert "it follows the diagnosis's leads." in texts(page(diagnosis="IMI", heatmaps="sharp · attention"))
     assert "so it does not explain the diagnosis" in texts(page(diagnosis="ASMI", heatmaps="sharp · attention"))
     shown = texts(page(diagnosis="NST_", heatmaps="sharp · attention"))
     assert "On ST and T lie 20%" in shown and "less than in a record without the diagnosis" in shown
@@ -187,7 +187,7 @@ def test_a_diagnosis_that_the_second_file_has_too_seldom_is_shown_of_the_first(p
     few = old.rows[(old.rows["code"] != "IMI") | (old.rows["ecg_id"] < 5)]
     write_agreement(tmp_path / "old-attention.parquet", replace(old, rows=few.reset_index(drop=True)))
     app = page(tmp_path, diagnosis="IMI", heatmaps="sharp · attention", beside="old · attention")
-    assert "it follows the diagnosis" in texts(app) and "records of both" not in texts(app)
+    assert "it follows the diagnosis's leads" in texts(app) and "records of both" not in texts(app)
 
 
 def test_a_diagnosis_of_few_records_is_not_offered(page):

@@ -441,8 +441,10 @@ def test_a_file_that_cannot_be_written_is_told_by_its_own_name(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", ["", '{"number": 2, "ord', "null", '{"number": 2}', '{"number": 2, "order": {"x": 1}}']
-)
+    "content",
+    ["", '{"number": 2, "ord', "null", '{"number": 2}', '{"number": 2, "order": {"x": 1}}',
+     '{"number": 2, "order": {"network": "imle_net", "data_dir": "."}}'],
+)  # fmt: skip
 def test_one_order_that_cannot_be_read_hides_no_other_job(content):
     """A full disk or a cut-off copy in one folder made every page and command of all jobs fail."""
     kept, damaged = new_folder(QUICK, ""), new_folder(QUICK, "")
@@ -469,6 +471,28 @@ def test_a_job_that_is_deleted_while_all_are_looked_at_hides_no_other(monkeypatc
 
     monkeypatch.setattr("imle.jobs.runner.shutil.disk_usage", deleted_meanwhile)
     assert [(job.id, job.state) for job in jobs.jobs()] == [(kept.id, State.KILLED)]
+
+
+def test_a_waiting_job_that_can_have_no_process_is_listed_with_the_reason(monkeypatch):
+    """On a full disk the list of all runs, and with it the page, ended in a traceback."""
+
+    def full(self, folder):
+        raise JobRefused("the disk is full")
+
+    folder = new_folder(QUICK, "")
+    folder.join_queue()
+    monkeypatch.setattr("imle.jobs.local.LocalRunner.launch", full)
+    assert [(job.state, job.reason) for job in jobs.jobs()] == [(State.QUEUED, "the disk is full")]
+
+
+def test_a_job_of_a_runner_that_is_not_known_here_hides_no_other():
+    """A folder shared with a machine of a newer version."""
+    kept, other = new_folder(QUICK, ""), new_folder(QUICK, "")
+    about = json.loads((other.path / "job.json").read_text())
+    about["order"]["runner"] = "slurm"
+    (other.path / "job.json").write_text(json.dumps(about))
+    kept.end(State.STOPPED)
+    assert [job.id for job in jobs.jobs()] == [kept.id]
 
 
 def test_a_run_goes_on_with_the_recipe_that_it_began_with(monkeypatch):

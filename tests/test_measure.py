@@ -390,7 +390,7 @@ def test_json_of_a_record_without_beats_is_complete():
     ("measured", "text"),
     [
         (Measured(71.6, "bpm"), "72 bpm"),
-        (Measured(-12.4, "°"), "-12°"),
+        (Measured(-12.4, "°"), "−12°"),
         (Measured(0.125, "mV"), "0.12 mV"),
         (Measured(None, "ms", "no P waves found"), "n/a"),
     ],

@@ -117,7 +117,7 @@ def stressed() -> Reading:
     )
     source = "GE MUSE XML, Cardiology Information System of a University Hospital with a long name"
     ecg = pulses(3.4, record="exported_2024-03-04T10_22_33_" * 5, source=source, device="simulated", band="0.5–40 Hz")
-    return reading(ecg, measurements=measurements(missing), statements=statements, cautions=CAUTIONS)
+    return reading(ecg, measurements=measurements(missing), statements=statements, cautions={"attention": CAUTIONS})
 
 
 READINGS = {
@@ -130,7 +130,7 @@ READINGS = {
     "trace": lambda: reading(overlay="trace", level="beat"),
     "attribution": lambda: reading(heats=(attributed(),), layout="12x1"),
     "no attention": lambda: reading(explanation=without_attention(pulses()), heats=(attributed(),)),
-    "cautions": lambda: reading(layout="6x2", cautions=CAUTIONS),
+    "cautions": lambda: reading(layout="6x2", cautions={"attention": CAUTIONS}),
     "nothing to show": lambda: reading(explanation=without_attention(pulses()), heats=()),
 }
 
@@ -265,7 +265,7 @@ def test_page_says_all_that_is_known():
         assert f"{LABEL_TITLES[label]} {label} {PROBABILITIES[label]:.2f} {THRESHOLDS[label]:.2f}" in text
     assert text.count("✓") == 2
     assert "ECG 4827 F 69 · 1988-03-01 10:22 · CS-12 E" in text
-    assert "HR 72 bpm (68–75) PR 164 ms QRS 92 ms QT 381 ms QTc B 417 ms QTc F 405 ms axis -12°" in text
+    assert "HR 72 bpm (68–75) PR 164 ms QRS 92 ms QT 381 ms QTc B 417 ms QTc F 405 ms axis −12°" in text
     assert "IMI 80 % inferior myocardial infarction SR sinus rhythm" in text
     assert "fold 10 macro AUC 0.924 (0.917–0.931) · trained on PTB-XL, 17,084 records, folds 1–8" in text
     for words in (
@@ -488,7 +488,7 @@ def test_explanation_files_hold_the_report_with_real_measurements(tmp_path):
     """The shell's `imle explain` writes what the page prints."""
     ecg = Ecg(made_up_ecg(1), 500, "made up")
     said = explanation(ecg)
-    told = ("Attention does not show what MI rests on.",)
+    told = {"attention": ("Attention does not show what MI rests on.",), "occlusion": ("Another method's.",)}
     read = Reading(ecg, said, measure(ecg), (attention_heat(said),), card=CARD, cautions=told)
     written = write_explanation(read, tmp_path / "out")
     names = ["explanation.json", "heatmap.png", "report.pdf", "explanation.html"]
@@ -496,8 +496,9 @@ def test_explanation_files_hold_the_report_with_real_measurements(tmp_path):
     text = text_of((tmp_path / "out" / "report.pdf").read_bytes())
     assert re.search(r"HR \d+ bpm", text)
     assert "fold 10 macro AUC 0.924" in text
-    assert told[0] in text and told[0] in written[3].read_text()
-    assert json.loads(written[0].read_text())["cautions"] == list(told)
+    page, said = written[3].read_text(), json.loads(written[0].read_text())
+    assert told["attention"][0] in text and told["attention"][0] in page
+    assert said["cautions"] == list(told["attention"]) and "Another method" not in text + page
 
 
 def test_nothing_is_written_for_an_unknown_layout(tmp_path):
@@ -562,10 +563,21 @@ def test_a_model_without_attention_is_printed_with_its_answer_and_a_word_on_that
 
 def test_what_the_screen_warns_of_is_printed_too():
     """A report that leaves out that its heatmap failed its check is passed on as the reason of the answer."""
-    text = text_of(report_pdf(reading(cautions=CAUTIONS)))
-    assert all(sentence in text for sentence in CAUTIONS)
-    assert reading_json(reading(cautions=CAUTIONS))["opinion"]["cautions"] == list(CAUTIONS)
-    assert CAUTIONS[0] in sheet_svg(reading(cautions=CAUTIONS)).decode()
+    warned = reading(cautions={"attention": CAUTIONS, "saliency": ("Of what is not shown.",)})
+    text = text_of(report_pdf(warned))
+    assert all(sentence in text for sentence in CAUTIONS) and "Of what is not shown" not in text
+    assert reading_json(warned)["opinion"]["cautions"] == list(CAUTIONS)
+    assert CAUTIONS[0] in sheet_svg(warned).decode()
+    hidden = replace(warned, overlay="off")
+    assert CAUTIONS[0] not in text_of(report_pdf(hidden)) and not reading_json(hidden)["opinion"]["cautions"]
+
+
+def test_warnings_that_take_the_sheet_s_room_are_named_as_the_reason():
+    """A report that says of a sheet which fits without them that it does not fit sends its reader looking for tall waves."""
+    tall = pulses(1.9)
+    assert "with the warnings under it" not in reading_json(reading(tall, layout="6x2"))["paper"]["note"]
+    note = reading_json(reading(tall, layout="6x2", cautions={"attention": CAUTIONS * 2}))["paper"]["note"]
+    assert "does not fit A4 at true scale with the warnings under it" in note
 
 
 @pytest.mark.ptbxl

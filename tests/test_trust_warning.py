@@ -58,7 +58,7 @@ def test_a_heatmap_that_names_what_the_label_does_not_rest_on_is_warned_of(folde
     found = warning("sharp", "attention")
     assert found == (
         "Attention does not show what MI rests on: in 12 records with it, hiding what it names lowered the probability by 0.20 "
-        "(0.10 to 0.30) less than hiding places at random. Occlusion does: 0.40 more than at random."
+        "(0.10 to 0.30) less than hiding places at random. Hiding what occlusion names lowered it by 0.40 more than places at random."
     )
     assert warning("sharp", "attention", "HYP") == warning("sharp", "attention", "NORM") == ""
 

@@ -5,7 +5,7 @@ import streamlit as st
 HTML = '<button type="button" aria-live="polite">Copy link</button>'
 CSS = """
 button {
-  font: inherit; font-size: 14px; height: 36px; padding: 0 12px; cursor: pointer; white-space: nowrap;
+  font: inherit; font-size: 12.25px; height: 35px; padding: 0 12px; cursor: pointer; white-space: nowrap;
   color: var(--st-text-color); background: var(--st-background-color);
   border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 4px);
 }

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.widgets.sign_in import sign_in_button, signed_in_lines
-from dashboard.widgets.view_controls import is_revealed
 from imle.errors import Refusal
 from imle.labels import LABEL_TITLES
 
@@ -31,13 +30,16 @@ def sidebar() -> None:
 
     Where one can sign in, who is signed in stands below them.
     """
-    _refuse_unknown_model()
     with st.sidebar.container(gap="xxsmall", key="sidebar_lines"):
         _lines(_data_lines())
-        _model()
+        unknown = _model()
         note(USE)
         _lines(signed_in_lines())
         sign_in_button()
+    if unknown:
+        refuse(
+            f"the link asks for the model {unknown}, which is not offered here; this is {Path(state.model_name()).name}"
+        )
 
 
 def simulated_mark(simulated: bool) -> None:
@@ -75,31 +77,22 @@ def _data_lines() -> list[tuple[str, str]]:
     return [("Data set", data.title), ("Records", f"{len(data):,}{' simulated' if data.simulated else ''}")]
 
 
-def _refuse_unknown_model() -> None:
-    """A sentence where the link asks for a model that is not offered."""
-    asked = st.query_params.get("model")
-    if asked and asked not in state.models():
-        refuse(
-            f"the link asks for the model {asked}, which is not offered here; this is {Path(state.model_name()).name}"
-        )
-
-
-def _model() -> None:
-    """Its name, or a choice where there are several, and the engine it runs on."""
+def _model() -> str | None:
+    """Its name, or a choice where there are several, and the engine it runs on. Returns what the link asks for in vain."""
     state.follow_usual()
-    models = state.models()
+    models, unknown = state.models(), None
     if len(models) > 1:
-        state.follow_link()
+        unknown = state.follow_link()
         names = short_names(models)
         st.selectbox("Model", models, key="model", filter_mode=None, format_func=names.get)
-        # The usual model may be another tomorrow, and a link to an opinion must show the same opinion then.
-        state.link_model(always=is_revealed())
+        state.link_model()
     try:
         name, _, engine = state.model_card()
     except Refusal:
         _lines([("Model", "none")])
-        return
+        return unknown
     _lines([("Engine", engine)] if len(models) > 1 else [("Model", name), ("Engine", engine)])
+    return unknown
 
 
 def short_names(models: list[str]) -> dict[str, str]:

@@ -118,15 +118,17 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         )
 
 
-def outlined_places(subject: Subject):
-    """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is.
+def follow_link() -> None:
+    """Take over what the link says of the diagnosis held against and of the frame; before either is asked for."""
+    for key in (AGAINST, OUTLINE):
+        if key in st.query_params:
+            st.session_state.setdefault(key, st.query_params[key])
 
-    What is chosen stands in the session, at first as the link says.
-    """
+
+def outlined_places(subject: Subject):
+    """The places of the diagnosis chosen to be framed on the sheet, as figures.sheet.Outline; None where none is."""
     from imle.figures.sheet import Outline
 
-    if OUTLINE in st.query_params:
-        st.session_state.setdefault(OUTLINE, st.query_params[OUTLINE])
     code = st.session_state.get(OUTLINE)
     place = _diagnoses_if_any(subject).get(code)
     if place is None:
@@ -135,8 +137,9 @@ def outlined_places(subject: Subject):
 
 
 def expected_leads(subject: Subject, label: str | None) -> set[str]:
-    """The leads that the guidelines name for the record's diagnoses; of those of `label`, where that is given."""
-    places = _diagnoses_if_any(subject).values()
+    """The leads that the guidelines name for the diagnoses stated; of those of `label`, where that is given."""
+    stated = _stated(subject)
+    places = [place for code, place in _diagnoses_if_any(subject).items() if code in stated]
     return {lead for place in places if label in (None, place.superclass) for lead in place.leads}
 
 
@@ -176,21 +179,27 @@ def _outline_choice(codes: list[str]) -> None:
     if codes:
         st.markdown(":gray[Frame on the sheet]", width="content")
         chosen = st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
-    if chosen:
-        st.query_params[OUTLINE] = chosen
-    else:
-        st.query_params.pop(OUTLINE, None)
+    _write(OUTLINE, chosen)
 
 
 def _against_choice(offered: dict[str, str]) -> None:
     """A diagnosis that nobody stated, whose criteria and places are to be shown too."""
     if st.session_state.get(AGAINST) not in offered:
         st.session_state.pop(AGAINST, None)
-    st.selectbox(
+    chosen = st.selectbox(
         "Hold against another diagnosis", list(offered), index=None, key=AGAINST, width=270,
         placeholder="Hold against another diagnosis", label_visibility="collapsed",
         format_func=lambda code: f"{code} {offered[code]}",
     )  # fmt: skip
+    _write(AGAINST, chosen)
+
+
+def _write(key: str, chosen: str | None) -> None:
+    """Have the link say what is chosen."""
+    if chosen:
+        st.query_params[key] = chosen
+    else:
+        st.query_params.pop(key, None)
 
 
 def _likeness(held: Held, segments: np.ndarray) -> None:

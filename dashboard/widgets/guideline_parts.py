@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from imle.figures.guidelines import CONFIG, lead_ranking, place_maps, record_clo
 from imle.figures.guidelines_png import agreement_png
 from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
+from imle.model_folder import same_model
 
 LEGEND = "Dot: mean with 95 % interval. Diamond: the average heatmap on the same records. Tick: chance."
 LIST_ROWS_PX = 300
@@ -56,9 +58,8 @@ class Shown:
     def warnings(self) -> list[str]:
         """What `imle trust` found against them as the reason of the label, where it looked at these very weights."""
         about = self.cohort.about
-        return trust_warnings(
-            about["model"], about["method"], self.label, lambda run: run.get("weights", "") == about.get("weights")
-        )
+        is_of_model = partial(same_model, digest=about.get("weights"), network=about.get("network"))
+        return trust_warnings(about["model"], about["method"], self.label, is_of_model)
 
     @property
     def whence(self) -> str:

@@ -32,7 +32,7 @@ def _range(measured: Measurements) -> str:
     low, high = measured.values["heart_rate_min"], measured.values["heart_rate_max"]
     if low.value is None or high.value is None:
         return ""
-    return f"<span>range <b>{low.value:.0f}–{high.value:.0f}</b></span>"
+    return f"<span>HR range <b>{low.value:.0f}–{high.value:.0f} {low.unit}</b></span>"
 
 
 def _st_levels(measured: Measurements) -> list[str]:

@@ -9,7 +9,7 @@ from dashboard.subject import Subject
 from dashboard.widgets import opinions
 from dashboard.widgets.calipers import calipers
 from dashboard.widgets.frame import plain, refuse
-from dashboard.widgets.guideline_panel import expected_leads, guideline_panel, outlined_places
+from dashboard.widgets.guideline_panel import expected_leads, follow_link, guideline_panel, outlined_places
 from dashboard.widgets.measurements import measurements_line
 from dashboard.widgets.report import report_menu
 from dashboard.widgets.sheet import in_words, median_beats, sheet
@@ -26,9 +26,10 @@ from imle.measure import Measurements
 
 def reading(subject: Subject, view: View, report_place) -> None:
     """Draw it all; `report_place` is the container on the page's first line that the report menu goes into."""
+    follow_link()
     ecg = _filtered(subject.ecg, view)
     explanation = _explanation(subject, view.label) if view.revealed else None
-    heat = _heat(subject, explanation, view.level, view.label) if explanation else None
+    heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
     picture = st.container(key="picture")
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:
@@ -47,14 +48,16 @@ def reading(subject: Subject, view: View, report_place) -> None:
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
-    shown, told = [], ()
+    shown, told = [], {}
     if explanation:
         in_words(explanation, heat)
+    if explanation and view.shows_heat:
         other = _heat(subject, explanation, view.other, view.label) if view.other else None
         shown = [one for one in (heat, other) if one]
         told = cautions(explanation, measured, shown, state.is_of_model_in_use)
-        for sentence in told:
-            st.warning(plain(sentence))
+        for method in dict.fromkeys(one.method for one in shown):
+            for sentence in told[method]:
+                st.warning(plain(sentence))
         other_control(view)
         if other:
             _other_picture(subject, ecg, other, measured, view)
@@ -76,7 +79,8 @@ def _opinions(
         with answered:
             opinions.model_answer(explanation)
         with looked:
-            opinions.lead_importance(explanation, heat, expected_leads(subject, explanation.label))
+            whose = heat.label if heat else explanation.label
+            opinions.lead_importance(explanation, heat, expected_leads(subject, whose))
         guideline_panel(subject, explanation, measured, shown)
         what_if(subject, explanation, measured)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -27,16 +27,16 @@ def report_menu(
     measured: Measurements,
     view: View,
     heats: Sequence[Heat],
-    cautions: Sequence[str],
+    cautions: Mapping[str, Sequence[str]],
 ) -> None:
     """A button that opens the choice of files; they hold the model's opinion only where it is revealed.
 
-    heats, cautions: those on the screen.
+    heats: those on the screen. cautions: by method.
     """
     name = f"ecg-{ecg.id or 'uploaded'}"
     # A file is made outside the session, which then cannot be asked for the model in use.
     card = state.model_card()[1] if explanation else None
-    asked = subject, ecg, explanation, measured, view, tuple(heats), tuple(cautions), card
+    asked = subject, ecg, explanation, measured, view, tuple(heats), cautions, card
     with st.popover("Report", key="report", width="content"):
         note("With the model's opinion." if explanation else "Without the model's opinion, which is not revealed.")
         if view.layout == MEDIAN:
@@ -60,7 +60,7 @@ def _reading(
     measured: Measurements,
     view: View,
     heats: tuple[Heat, ...],
-    cautions: tuple[str, ...],
+    cautions: Mapping[str, Sequence[str]],
     card: Card | None,
 ):
     from imle.figures.report import Reading
@@ -106,7 +106,7 @@ def _json(reading) -> str:
     return json.dumps(reading_json(reading)) + "\n"
 
 
-def _page(explanation: Explanation, heats: Sequence[Heat], cautions: Sequence[str]) -> str:
+def _page(explanation: Explanation, heats: Sequence[Heat], cautions: Mapping[str, Sequence[str]]) -> str:
     from imle.figures.page import explanation_page
 
     return explanation_page(explanation, heats, cautions=cautions)

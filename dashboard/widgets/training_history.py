@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dashboard.widgets.csv_button import headed
 from dashboard.words import duration
 from imle import jobs
 from imle.errors import Refusal
-from imle.jobs import Job, Order, State
+from imle.jobs import Job, JobRefused, Order, State
 
 FOLLOW_S = 5
 BEST_HELP = "Of the best epoch: the mean of the labels of which fold 9 has records with and without, in PTB-XL all."
@@ -36,7 +37,11 @@ def history() -> None:
 
 def history_table(listed: list[Job]) -> pd.DataFrame:
     """A row a run."""
-    return pd.DataFrame([_row(job) for job in listed])
+    rows = []
+    for job in listed:
+        with suppress(JobRefused):  # deleted since it was listed
+            rows.append(_row(job))
+    return pd.DataFrame(rows)
 
 
 def _row(job: Job) -> dict:

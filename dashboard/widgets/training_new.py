@@ -79,8 +79,9 @@ def _fields(locked: bool) -> None:
         filter_mode=None,
     )  # fmt: skip
     st.selectbox(
-        "Data set", form.data_sets(), key="train_data", help=HELP["data"], accept_new_options=True, disabled=locked
-    )
+        "Data set", form.data_sets(), key="train_data", help=HELP["data"], accept_new_options=True, disabled=locked,
+        format_func=form.data_title,
+    )  # fmt: skip
     left, right = st.columns(2, gap="small")
     left.number_input("Epochs", *BOUNDS["epochs"], step=1, key="train_epochs", help=HELP["epochs"])
     right.number_input("Batch size", *BOUNDS["batch_size"], step=1, key="train_batch_size", help=HELP["batch_size"])

@@ -71,12 +71,16 @@ class View:
     opacity: float
     other: str | None = None
 
+    @property
+    def shows_heat(self) -> bool:
+        """Whether a heatmap is to be seen; where it is hidden, nothing on the page is of one."""
+        return self.revealed and self.overlay != "off"
+
 
 def view_controls() -> View:
     """Draw the controls in one line."""
     revealed = is_revealed()
-    if revealed:
-        st.query_params["reveal"] = "yes"  # a link must show what its sender saw
+    state.write_link(**reveal_link())
     menus = _menus(revealed)
     chosen = _choices(menus)
     drawn = _drawn(revealed, chosen)
@@ -85,18 +89,18 @@ def view_controls() -> View:
     with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
         _menu(menus, "Layout", "layout", 116)
         if "speed" in drawn:
-            _menu(menus, "Paper speed", "speed", 104)
-            _menu(menus, "Gain", "gain", 108)
+            _menu(menus, "Paper speed", "speed", 98)
+            _menu(menus, "Gain", "gain", 98)
             st.pills(
                 "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
                 format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
             )  # fmt: skip
         if revealed:
             _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu(menus, "Heatmap", "level", 126, _help_of(menus["level"]))
+            _menu(menus, "Heatmap", "level", 150, _help_of(menus["level"]))
             if "label" in drawn:
                 _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
-            _menu(menus, "Opacity of the overlay", "opacity", 84, "How strongly the overlay shows.")
+            _menu(menus, "Opacity of the overlay", "opacity", 76, "How strongly the overlay shows.")
     _shortcuts(revealed, menus)
     _remember(menus, chosen)
     return View(
@@ -135,6 +139,11 @@ def is_revealed() -> bool:
     if asked is not None:
         st.session_state["revealed"] = asked == "yes"
     return st.session_state.setdefault("revealed", False)
+
+
+def reveal_link() -> dict[str, str]:
+    """What a link needs to show the opinion that its sender saw: the usual model may be another tomorrow."""
+    return {"reveal": "yes", "model": state.model_name()} if is_revealed() else {}
 
 
 def toggle_reveal() -> None:

@@ -190,7 +190,7 @@ def _protocol(card: Card, report: dict, own: Kept) -> str:
     ]
     if own.weights == "float16":
         # Of these weights are only reports that say so: halving keeps those made before it.
-        whose = "these" if report.get("weights") == "float16" else "the full weights, from before they were halved"
+        whose = "these" if report.get("weights_type") == "float16" else "the full weights, from before they were halved"
         lines.append(f"- The weights are kept as float16, in half the room; the figures are those of {whose}.")
     return "\n".join(lines)
 

@@ -55,7 +55,7 @@ def score_model(
     data.build_store()
     answers = answer(predictor, data, fold, shifts, tell)
     own = recalibrate(folder, answers.truth, answers.logits) if calibrate else predictor.card
-    report = evaluate(answers, own, training_of(own, folder)) | {"weights": weights}
+    report = evaluate(answers, own, training_of(own, folder)) | {"weights_type": weights}
     if predictions:
         probabilities = pd.DataFrame(
             own.probabilities(answers.logits), pd.Index(answers.ids, name="ecg_id"), own.labels

@@ -269,7 +269,7 @@ MEASURES = {
     "r_s_v1": Measure("R/S in V1", "", 1, _on_beat(_r_to_s("V1"))),
     "r_s_v2": Measure("R/S in V2", "", 1, _on_beat(_r_to_s("V2"))),
     "q_leads": Measure("Its leads with a Q wave:", "", 0, _q_leads),
-    "st_raised_leads": Measure("Its leads with ST raised:", "", 0, _st_raised_leads),
+    "st_raised_leads": Measure("Its leads with ST raised at J:", "", 0, _st_raised_leads),
     "st_lowered_leads": Measure("Its leads with ST lowered by 0.05 mV:", "", 0, _st_lowered_leads),
     "t_inverted_leads": Measure("Its leads with T inverted over 0.1 mV:", "", 0, _t_inverted_leads),
 }

@@ -55,7 +55,9 @@ def _better(deletion_gains: dict[tuple[str, str], dict], label: str) -> str:
     if not shown:
         return ""
     best = max(shown, key=shown.get)
-    return f" {METHODS[best].title} does: {shown[best]:.2f} more than at random."
+    return (
+        f" Hiding what {METHODS[best].title.lower()} names lowered it by {shown[best]:.2f} more than places at random."
+    )
 
 
 def _files(model: str) -> list[Path]:

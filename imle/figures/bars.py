@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import plotly.graph_objects as go
 
-from imle.figures.theme import FONT, FONT_SIZE, Theme, hover_label, theme_of
+from imle.figures.theme import FONT, FONT_SIZE, HALO, Theme, hover_label, theme_of
 from imle.labels import LABEL_TITLES
 from imle.leads import LEADS
 
@@ -42,7 +42,8 @@ def lead_bars(
             text=[f"{share:.2f}" for share in shares],
             textposition="outside",
             textangle=0,
-            textfont={"size": FONT_SIZE["number"], "color": theme.ink},
+            # Stays readable where the line of the equal share runs through it.
+            textfont={"size": FONT_SIZE["number"], "color": theme.ink, "shadow": HALO.format(theme.paper)},
             constraintext="none",
             cliponaxis=False,
             marker={"color": theme.accent, "line": {"width": 0}},

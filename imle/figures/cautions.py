@@ -8,7 +8,7 @@ from imle.explain.agreement import lead_segment_shares, overlap
 from imle.explain.attribution import METHODS
 from imle.explain.explanation import Explanation
 from imle.explain.trust_warnings import trust_warnings
-from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat
+from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
@@ -18,18 +18,25 @@ DISAGREE_BELOW = 0.5
 
 def cautions(
     explanation: Explanation, measured: Measurements, shown: Sequence[Heat], is_of_model: Callable[[dict], bool]
-) -> tuple[str, ...]:
-    """Sentences where a heatmap shown failed its checks, or is an attribution that points elsewhere than attention.
+) -> dict[str, tuple[str, ...]]:
+    """By method of those `shown`, and of attention where there is any: sentences where its heatmap failed its checks, or is
+    an attribution that points elsewhere than attention.
 
     is_of_model: as in `trust_warnings`.
     """
-    found = []
-    for method, heat in {heat.method: heat for heat in shown}.items():
-        # Attention that all labels share is the leading one's too.
-        found += trust_warnings(explanation.model, method, heat.label or explanation.leading, is_of_model)
-        if method != ATTENTION and explanation.levels:
-            found += _disagreement(explanation, measured, heat)
-    return tuple(found)
+    attention = [attention_heat(explanation)] if explanation.levels else []
+    return {
+        heat.method: tuple(_of(explanation, measured, heat, is_of_model))
+        for heat in {heat.method: heat for heat in [*attention, *shown]}.values()
+    }
+
+
+def _of(explanation: Explanation, measured: Measurements, heat: Heat, is_of_model: Callable[[dict], bool]) -> list[str]:
+    # Attention that all labels share is the leading one's too.
+    found = trust_warnings(explanation.model, heat.method, heat.label or explanation.leading, is_of_model)
+    if heat.method != ATTENTION and explanation.levels:
+        found += _disagreement(explanation, measured, heat)
+    return found
 
 
 def _disagreement(explanation: Explanation, measured: Measurements, heat: Heat) -> list[str]:

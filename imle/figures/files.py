@@ -23,9 +23,10 @@ def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]
     data, picture, report, page = (
         out / name for name in ("explanation.json", "heatmap.png", "report.pdf", "explanation.html")
     )
-    explanation, (heat,), cautions = reading.explanation, reading.heats, reading.cautions
-    data.write_text(json.dumps(explanation.to_json() | {"shown": heat_json(heat), "cautions": list(cautions)}) + "\n")
+    explanation, (heat,) = reading.explanation, reading.heats
+    shown = {"shown": heat_json(heat), "cautions": list(reading.cautions_on(heat))}
+    data.write_text(json.dumps(explanation.to_json() | shown) + "\n")
     save_png(explanation, heat, picture, layout=layout)
     report.write_bytes(report_pdf(reading))
-    page.write_text(explanation_page(explanation, [heat], cautions=cautions))
+    page.write_text(explanation_page(explanation, [heat], cautions=reading.cautions))
     return [data, picture, report, page]

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from imle.figures.bars import axis, axis_title, bar_layout, lead_ticks
 from imle.figures.compare import Series
-from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
+from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, rgb, theme_of
 from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
 
@@ -20,6 +20,7 @@ SCORE_ROW_PX = 46
 LEADS_HEIGHT_PX = 230
 RECORDS_HEIGHT_PX = 300
 COLOURS = 64
+GUIDELINE_ALPHA = 0.2
 PANEL_GAP = 0.03
 # Characters over a map, where five maps stand beside each other in the smallest window.
 LONGEST_IN_A_LINE = 14
@@ -37,14 +38,16 @@ def place_maps(panels: Mapping[str, np.ndarray], cells: np.ndarray, dark: bool =
     """
     theme = theme_of(dark)
     scale = colorscale(band_colours(theme, COLOURS))
+    tint = colorscale([(*rgb(theme.caliper), GUIDELINE_ALPHA)] * 2)
     most = max(100 * shares.max() for shares in panels.values())
     titles = [*panels, "Guideline"]
     figure = go.Figure()
     for number, shares in enumerate([*panels.values(), None], 1):
         guideline = shares is None
-        values = np.where(cells, 0.85 * most, 0.0) if guideline else 100 * shares
+        # No share, so of no colour of the scale.
+        values = np.where(cells, most, np.nan) if guideline else 100 * shares
         figure.add_heatmap(
-            z=values, text=NAMES, zmin=0, zmax=most, colorscale=scale, showscale=number == 1,
+            z=values, text=NAMES, zmin=0, zmax=most, colorscale=tint if guideline else scale, showscale=number == 1,
             xaxis=f"x{number}", yaxis=f"y{number}", xgap=1, ygap=1, hoverinfo="skip" if guideline else "all",
             hovertemplate=None if guideline else "<b>%{text}</b>  %{z:.1f} %<extra></extra>",
             colorbar={"thickness": 8, "len": 0.9, "x": 1.0, "outlinewidth": 0, "ticksuffix": " %",

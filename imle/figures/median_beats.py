@@ -22,7 +22,6 @@ from imle.figures.geometry import THREE_ROWS as ROWS
 from imle.figures.sheet import (
     BAND_COLOURS,
     BAND_GAP_PX,
-    HALO,
     TRACE_WIDTH_PX,
     box_across,
     check_heatmap,
@@ -30,7 +29,7 @@ from imle.figures.sheet import (
     legend,
     paper_layout,
 )
-from imle.figures.theme import FONT_SIZE, Theme, band_colours, colorscale, theme_of
+from imle.figures.theme import FONT_SIZE, HALO, Theme, band_colours, colorscale, theme_of
 from imle.leads import LEADS
 from imle.measure import Measurements, MedianBeat, average_over_beats, signed
 from imle.measure.measurements import ST_AFTER_J_S
@@ -55,6 +54,7 @@ MARKS = (
     ("T_off", "T off", 1, "left"),
 )
 MARK_LINE_MM = 4
+TIME_MM = 12  # the width of a name with its time
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def median_beats_figure(
     check_heatmap(heatmap)
     theme, paper = theme_of(dark), BeatPaper.for_beat(beat)
     share = None if heatmap is None else share_of_maximum(average_over_beats(heatmap, beat))
-    layout = paper_layout(paper, theme, with_legend=share is not None)
+    layout = paper_layout(paper, theme)
     layout["annotations"] = [foot_note(scale_text(beat), theme)]
     layout["meta"] = {"across": across(layout["margin"])}
     if share is not None:
@@ -130,11 +130,11 @@ def median_beats_figure(
     return go.Figure(
         [
             hover_layer(paper, beat, share, level_title),
+            *names(paper, measurements, theme),  # their halo hides no wave
             marks(paper, beat, theme),
             *traces(paper, beat, theme),
             calibration(paper, theme),
             st_points(paper, measurements, theme),
-            *names(paper, measurements, theme),
             mark_times(paper, beat, theme),
         ],
         layout,
@@ -243,12 +243,17 @@ def mark_times(paper: BeatPaper, beat: MedianBeat, theme: Theme) -> go.Scatter:
         x=[float(paper.x_mm(column, beat.marks_s[key])) for column, key, *_ in placed],
         y=[mark_foot_mm(line) for _, _, _, line, _ in placed],
         text=[f"\u00a0{title} {signed_ms(beat.marks_s[key])}\u00a0" for _, key, title, _, _ in placed],
-        textposition=[f"middle {side}" for *_, side in placed],
+        textposition=[f"middle {_side(paper, beat.marks_s[key], side)}" for _, key, *_, side in placed],
         mode="text",
         textfont={"size": FONT_SIZE["number"], "color": theme.muted},
         name="mark times",
         hoverinfo="skip",
     )
+
+
+def _side(paper: BeatPaper, from_r_s: float, usual: str) -> str:
+    """To which side of its stroke a time is written: near the panel's left edge to the right, else under its neighbour."""
+    return "right" if (from_r_s + paper.before_s) * SPEED_MM_S < TIME_MM else usual
 
 
 def mark_foot_mm(line: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from html import escape
 
@@ -22,13 +22,16 @@ POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inli
 
 
 def explanation_page(
-    explanation: Explanation, shown: Sequence[Heat] = (), layout: str = "3x4+II", cautions: Sequence[str] = ()
+    explanation: Explanation,
+    shown: Sequence[Heat] = (),
+    layout: str = "3x4+II",
+    cautions: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, leads.
 
     The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens; the
-    sentence and the leads' bars follow the choice. cautions: sentences about the heatmaps in `shown`. It follows the
-    reader's light or dark setting. BadChoice for an unknown layout.
+    sentence, the cautions and the leads' bars follow the choice. cautions: by method (see `imle.figures.cautions`). It
+    follows the reader's light or dark setting. BadChoice for an unknown layout.
     """
     record = escape(explanation.ecg.id or "ECG")
     heats = {heat.name: heat for heat in [*map(partial(attention_heat, explanation), explanation.levels), *shown]}
@@ -43,12 +46,16 @@ def explanation_page(
         note=caution(explanation.ecg),
         shared=escape(heat_text(explanation, first)),
         summary=escape(summary_with(explanation, first)),
-        cautions="".join(f'<p class="caution">{escape(sentence)}</p>' for sentence in cautions),
         buttons="".join(heat_button(heat, heat.name == first.name) for heat in heats.values()),
         leads=LEADS_SECTION.format(title=escape(leads.title), caption=escape(leads.caption)) if leads else "",
         plotly=get_plotlyjs(),
         figures=script_safe(figures(explanation, first, layout)),
-        levels=script_safe({name: heat_patch(explanation, heat, layout) for name, heat in heats.items()}),
+        levels=script_safe(
+            {
+                name: heat_patch(explanation, heat, layout, (cautions or {}).get(heat.method, ()))
+                for name, heat in heats.items()
+            }
+        ),
         first=first.name if first else "",
         script=SCRIPT,
     )
@@ -72,8 +79,8 @@ def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
     return made
 
 
-def heat_patch(explanation: Explanation, heat: Heat, layout: str) -> dict:
-    """What changes from one heatmap to another: its values, what it is called and means, and what it says of the leads."""
+def heat_patch(explanation: Explanation, heat: Heat, layout: str, cautions: Sequence[str]) -> dict:
+    """What changes from one heatmap to another: its values, what it is called, means and does not show, and its leads."""
     figure = json.loads(sheet_figure(explanation.ecg, heat.values, heat.title, layout).to_json())
     drawn = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
     leads = leads_of(explanation, heat)
@@ -85,6 +92,7 @@ def heat_patch(explanation: Explanation, heat: Heat, layout: str) -> dict:
         "meaning": heat.meaning,
         "shared": heat_text(explanation, heat),
         "summary": summary_with(explanation, heat),
+        "cautions": list(cautions),
         "leads": {
             "title": leads.title,
             "caption": leads.caption,
@@ -122,7 +130,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <header><h1>ECG {record}</h1><p>{model}</p><p class="note">{note}</p></header>
 <p id="summary">{summary}</p>
-{cautions}
+<div id="cautions" aria-live="polite"></div>
 <nav aria-label="Heatmap">{buttons}<span id="meaning" aria-live="polite"></span></nav>
 <div id="sheet" role="img" aria-labelledby="summary"></div>
 <p class="note" id="shared">{shared}</p>
@@ -179,6 +187,13 @@ function write(place, words) {
   document.getElementById(place).textContent = words;
 }
 
+function caution(words) {
+  const line = document.createElement("p");
+  line.className = "caution";
+  line.textContent = words;
+  return line;
+}
+
 function draw() {
   const figures = structuredClone(FIGURES[darkness.matches ? "dark" : "light"]);
   for (const [name, figure] of Object.entries(figures))
@@ -195,6 +210,7 @@ function draw() {
     write("leads-caption", now.leads.caption);
     write("summary", now.summary);
     write("shared", now.shared);
+    document.getElementById("cautions").replaceChildren(...now.cautions.map(caution));
   }
   const [across, up] = [sheet.layout.xaxis.range[1], sheet.layout.yaxis.range[1]];
   const margin = sheet.layout.margin;

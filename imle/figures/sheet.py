@@ -13,6 +13,7 @@ from imle.errors import BadChoice
 from imle.figures.geometry import (
     FOOTROOM_MM,
     HEADROOM_MM,
+    LAYOUTS,
     LEFT_MM,
     RIGHT_MM,
     VIEW_MM,
@@ -25,6 +26,7 @@ from imle.figures.levels import legend_title
 from imle.figures.theme import (
     FONT,
     FONT_SIZE,
+    HALO,
     Theme,
     band_colours,
     colorscale,
@@ -40,8 +42,7 @@ OVERLAYS = ("band", "trace", "off")
 WIDTH_PX = 960
 TALLEST_PX = 580
 MARGIN_PX = {"l": 4, "r": 4, "t": 4, "b": 4}
-FOOT_PX = 24
-FOOT_WITH_LEGEND_PX = 50
+FOOT_PX = 50  # with a legend or without, so that the sheet keeps its size where a heatmap is shown or hidden
 FOOT_CHARACTERS = 110
 FOOT_CHARACTERS_WITH_LEGEND = 56  # the scale's text ends before the legend begins, however narrow the sheet
 
@@ -52,10 +53,11 @@ BAND_COLOURS = 48
 BAND_GAP_PX = 3
 
 OUTLINE_INSET_MM = 1.5
-MORE = "drag sideways for the rest"
-
-# Keeps a lead's name readable where a wave runs through it, without hiding the wave.
-HALO = ", ".join(f"{x}px {y}px 1px {{0}}" for x in (-1, 1) for y in (-1, 1))
+SECOND_MM = 1.5
+# In rows no higher, a name at the top would stand nearer the lead above.
+LOW_ROW_MM = 15
+# Of a panel that shows no more than this, its lead is not seen.
+LEAST_SEEN_S = 0.5
 
 CONFIG = {
     "displaylogo": False,
@@ -119,7 +121,10 @@ def sheet_figure(
     attention = hover_layer(sheet, ecg, share, level_title, seen=share is not None and overlay == "band")
     # One call with everything: Plotly takes three times as long to update a figure as to make it.
     frames = [outline_frames(sheet, outline.mask, theme)] if outline else []
-    return go.Figure([attention, *lines, *frames, *furniture(sheet, theme)], layout_of_figure)
+    # The names before the lines: their halo hides the grid and never a wave.
+    return go.Figure(
+        [attention, *lead_names(sheet, theme), *lines, *frames, *furniture(sheet, theme)], layout_of_figure
+    )
 
 
 def check_heatmap(heatmap: np.ndarray | None) -> None:
@@ -238,11 +243,11 @@ def outline_frames(sheet: Sheet, mask: np.ndarray, theme: Theme) -> go.Scatter:
 
 
 def furniture(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
-    """Calibration pulses, strokes between columns, and lead names; a strip longer than the view is named again."""
+    """Calibration pulses, strokes between columns, and marks of the seconds along the foot."""
     pulse_x, pulse_y = sheet.calibration()
     stroke_x, stroke_y = sheet.separators()
-    view_s = (sheet.view_mm - LEFT_MM - RIGHT_MM) / sheet.speed_mm_s
-    again = [(panel, view_s) for panel in sheet.panels if panel.start_s < view_s < panel.stop_s]
+    seconds = [float(sheet.x_mm(second)) for second in range(MODEL_SECONDS + 1)]
+    style = {"color": theme.muted, "width": 1}
     return [
         go.Scatter(
             x=pulse_x, y=pulse_y, mode="lines", line={"color": theme.trace, "width": TRACE_WIDTH_PX}, name="1 mV",
@@ -252,36 +257,65 @@ def furniture(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
             x=stroke_x, y=stroke_y, mode="lines", line={"color": theme.trace, "width": 1}, name="columns",
             hoverinfo="skip",
         ),
-        names("leads", [(panel, panel.start_s) for panel in sheet.panels], sheet, theme),
-        names("leads again", again, sheet, theme),
+        go.Scatter(
+            x=np.repeat(seconds, 3), y=[0, SECOND_MM, None] * len(seconds), mode="lines", line=style, name="seconds",
+            hoverinfo="skip",
+        ),
+        go.Scatter(
+            x=seconds[::5], y=[SECOND_MM] * 3, text=["0", "5", "10 s"], mode="text", textposition="top center",
+            textfont={"size": FONT_SIZE["number"], "color": theme.muted}, name="second numbers", hoverinfo="skip",
+        ),
     ]  # fmt: skip
 
 
+def lead_names(sheet: Sheet, theme: Theme) -> list[go.Scatter]:
+    """The name of each panel's lead; a strip longer than the view is named again."""
+    view_s = view_seconds(sheet)
+    again = [(panel, view_s) for panel in sheet.panels if panel.start_s < view_s < panel.stop_s]
+    return [
+        names("leads", [(panel, panel.start_s) for panel in sheet.panels], sheet, theme),
+        names("leads again", again, sheet, theme),
+    ]
+
+
+def view_seconds(sheet: Sheet) -> float:
+    """How much of ten seconds the view shows before it is dragged."""
+    return (sheet.view_mm - LEFT_MM - RIGHT_MM) / sheet.speed_mm_s
+
+
+def beyond_view(sheet: Sheet) -> str:
+    """What is to be dragged into view, in bold: the leads that begin beyond it, else the rest of the ten seconds."""
+    view_s = view_seconds(sheet)
+    leads = [panel.lead for panel in sheet.panels if panel.start_s > view_s - LEAST_SEEN_S]
+    rest = ", ".join(dict.fromkeys(leads)) if leads else f"{view_s:.0f} to {MODEL_SECONDS} s"
+    return f"<b>drag sideways for {rest}</b>"
+
+
 def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: Theme) -> go.Scatter:
-    """The names of leads, each beside its trace at a time in seconds."""
+    """The names of leads, each at a time in seconds: at the top of its row, in low rows right over its own trace."""
+    low = LAYOUTS[sheet.layout].row_mm <= LOW_ROW_MM
     return go.Scatter(
         x=[float(sheet.x_mm(time_s)) + 1 for _, time_s in places],
-        y=[sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
+        y=[sheet.y_mm(panel.row, 0) + 1 if low else sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
         text=[f"<b>{panel.lead}</b>" for panel, _ in places],
         mode="text",
-        textposition="bottom right",
+        textposition="top right" if low else "bottom right",
         textfont={"size": FONT_SIZE["lead"], "color": theme.ink, "shadow": HALO.format(theme.paper)},
         name=name,
         hoverinfo="skip",
-    )
+    )  # fmt: skip
 
 
 def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool, more: Sequence[str]) -> dict:
     """The paper, what stands under it (the scale and `more`), and what a page must know of it."""
-    layout = paper_layout(sheet, theme, with_legend)
+    layout = paper_layout(sheet, theme)
     layout["xaxis"] |= {
         "range": [0, sheet.view_mm],
         "minallowed": 0,
         "maxallowed": sheet.width_mm,
-        "constraintoward": "left",
     }
     layout["yaxis"] |= {"minallowed": 0, "maxallowed": sheet.height_mm}
-    parts = [*sheet.scale_parts(ecg), *more, *([MORE] if sheet.view_mm < sheet.width_mm else [])]
+    parts = [*sheet.scale_parts(ecg), *more, *([beyond_view(sheet)] if sheet.view_mm < sheet.width_mm else [])]
     text = in_lines(parts, FOOT_CHARACTERS_WITH_LEGEND if with_legend else FOOT_CHARACTERS)
     layout["annotations"] = [foot_note(text, theme)]
     layout["uirevision"] = f"{ecg.id} {sheet.layout} {sheet.speed_mm_s:g} {sheet.gain_mm_mv:g}"
@@ -295,9 +329,8 @@ def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool, more: 
     return layout
 
 
-def paper_layout(sheet: Sheet, theme: Theme, with_legend: bool) -> dict:
+def paper_layout(sheet: Sheet, theme: Theme) -> dict:
     """Axes in millimetres, locked to each other, whose grid lines are the paper's 1 mm and 5 mm lines."""
-    foot_px = FOOT_WITH_LEGEND_PX if with_legend else FOOT_PX
     axis = {
         "showticklabels": False,
         "zeroline": False,
@@ -312,12 +345,12 @@ def paper_layout(sheet: Sheet, theme: Theme, with_legend: bool) -> dict:
         "constrain": "domain",
     }
     return {
-        "xaxis": {**axis, "range": [0, sheet.width_mm]},
+        "xaxis": {**axis, "range": [0, sheet.width_mm], "constraintoward": "left"},
         "yaxis": {
             **axis, "range": [0, sheet.height_mm], "scaleanchor": "x", "scaleratio": 1, "constraintoward": "top",
         },
-        "height": height_px(sheet, foot_px),
-        "margin": {**MARGIN_PX, "b": MARGIN_PX["b"] + foot_px, "pad": 0},
+        "height": height_px(sheet),
+        "margin": {**MARGIN_PX, "b": MARGIN_PX["b"] + FOOT_PX, "pad": 0},
         "paper_bgcolor": theme.paper,
         "plot_bgcolor": theme.paper,
         "font": {"family": FONT, "size": FONT_SIZE["text"], "color": theme.ink},
@@ -329,10 +362,10 @@ def paper_layout(sheet: Sheet, theme: Theme, with_legend: bool) -> dict:
     }  # fmt: skip
 
 
-def height_px(sheet: Sheet, foot_px: int) -> int:
+def height_px(sheet: Sheet) -> int:
     """The height that shows the whole sheet in a column WIDTH_PX wide, or TALLEST_PX where that is less."""
     across_px = WIDTH_PX - MARGIN_PX["l"] - MARGIN_PX["r"]
-    around_px = MARGIN_PX["t"] + MARGIN_PX["b"] + foot_px
+    around_px = MARGIN_PX["t"] + MARGIN_PX["b"] + FOOT_PX
     return round(min(across_px * sheet.height_mm / sheet.width_mm + around_px, TALLEST_PX))
 
 

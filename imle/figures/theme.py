@@ -14,6 +14,9 @@ ICE = (
     (72, 134, 187), (89, 159, 196), (114, 184, 205), (149, 207, 216), (192, 229, 232), (234, 252, 253),
 )  # fmt: skip
 
+# Round text, of the paper's colour: it stays readable where a line runs through it.
+HALO = ", ".join(f"{x}px {y}px 1px {{0}}" for x in (-1, 1) for y in (-1, 1))
+
 # A band begins at the end of the map that is nearest the paper and stops while a trace over it keeps 3:1.
 # A coloured trace begins at the other end, so that it stands out from the paper, and stops at 3:1 with it.
 BAND_SECTION = {"light": (1.0, 0.43), "dark": (0.1, 0.56)}
@@ -98,11 +101,16 @@ def band_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, 
 
 def trace_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, float, float, float]]:
     """n colours from no attention to the maximum, for a trace that is itself coloured; at opacity 0 it is plain."""
-    plain = [int(theme.trace[i : i + 2], 16) for i in (1, 3, 5)]
+    plain = rgb(theme.trace)
     return [
         (*(opacity * colour + (1 - opacity) * ink for colour, ink in zip(ice(place), plain, strict=True)), 1.0)
         for place in _places(TRACE_SECTION, theme, n, TRACE_RISE)
     ]
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Of #rrggbb, each 0..255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def ice(place: float) -> tuple[float, float, float]:

@@ -127,7 +127,7 @@ class JobFolder:
     def is_readable(self) -> bool:
         """Whether the order can be read: not where it is half written, of another version, or just deleted."""
         try:
-            return isinstance(self.number, int) and isinstance(self.order, Order)
+            return isinstance(self.number, int) and isinstance(self.order, Order) and self.about["submitted"] > 0
         except (OSError, ValueError, KeyError, TypeError):
             return False
 

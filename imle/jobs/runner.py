@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import replace
 from typing import Protocol
 
 from imle.errors import BadChoice
@@ -75,7 +76,7 @@ def submit(order: Order, owner: str = "") -> Job:
 
 def jobs() -> list[Job]:
     """All jobs, the newest first. One that waits for its turn and lost its process gets another."""
-    found = map(_tended_if_there, reversed(all_folders()))
+    found = map(_listed, reversed(all_folders()))
     return [job for job in found if job is not None]
 
 
@@ -157,17 +158,25 @@ def _start(folder: JobFolder) -> None:
 
 
 def _tended(folder: JobFolder) -> Job:
-    """The job as it is, given a process where it waits without one: the machine was restarted, or the last one still ended."""
+    """The job as it is, given a process where it waits without one: the machine was restarted, or the last one still ended.
+
+    Where it cannot have one now, it goes on waiting, for that reason.
+    """
     job, where = _seen(folder), runner_named(folder.order.runner)
     if job.state is State.QUEUED and not where.is_alive(folder):
-        where.launch(folder)
+        try:
+            where.launch(folder)
+        except JobRefused as error:
+            return replace(job, reason=str(error))
     return job
 
 
-def _tended_if_there(folder: JobFolder) -> Job | None:
-    """As `_tended`; None where the folder is deleted meanwhile."""
+def _listed(folder: JobFolder) -> Job | None:
+    """As `_tended`; None where the folder is deleted meanwhile, or its runner is not known here."""
     try:
         return _tended(folder)
+    except BadChoice:
+        return None
     except (OSError, JobRefused):
         if folder.path.is_dir():
             raise

@@ -100,7 +100,7 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     order, resume = folder.order, (folder.path / CHECKPOINT).is_file()
     # An order holds what differs from the network's recipe, which may have become another since the run began.
     recipe = recipe_of_run(folder.path) if resume else order.recipe()
-    if known_pace(order) is None:
+    if not resume and known_pace(order) is None:
         check_disk_for(models.build(order.network, **order.options).count_params())
     data = PtbXl(order.data_dir, task(order.task))
     data.build_store()

@@ -46,6 +46,8 @@ SPREAD_FLOOR_MV = 0.01
 MARGIN_S = 0.02
 
 P_FROM_S, P_GAP_S = 0.40, 0.01
+# An onset so near to where the search begins is where the search begins: the end of a T wave, mostly.
+P_EDGE_OF_SEARCH_S = 0.02
 P_LOBES_S, P_LOBE_SHARE = 0.10, 0.35
 P_EDGE_S, P_LEVEL_S = 0.06, 0.12
 
@@ -178,7 +180,8 @@ def p_wave(beat_mv: np.ndarray, qrs_onset: int, earliest: float) -> tuple[float,
     """
     from scipy.signal import find_peaks
 
-    start = max(0, qrs_onset - round(P_FROM_S * FS_HZ), int(earliest + P_GAP_S * FS_HZ))
+    longest = qrs_onset - round(P_FROM_S * FS_HZ)
+    start = max(0, longest, int(earliest + P_GAP_S * FS_HZ))
     if qrs_onset - start < 0.06 * FS_HZ:
         return None
     # Cut before it is smoothed, lest the QRS complex leak in.
@@ -194,6 +197,8 @@ def p_wave(beat_mv: np.ndarray, qrs_onset: int, earliest: float) -> tuple[float,
     first = min(lobe for lobe in lobes if wave[lobe] - floor >= least)
     onset, end = _foot(wave[first::-1], P_EDGE_S, P_LEVEL_S), _foot(wave[peak:], P_EDGE_S, P_EDGE_S)
     if onset is None or end is None or start + first - onset < 0:
+        return None
+    if start == longest and first - onset < P_EDGE_OF_SEARCH_S * FS_HZ:
         return None
     return start + first - onset, start + peak, start + peak + end
 

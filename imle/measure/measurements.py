@@ -45,7 +45,7 @@ class Measured:
     def __str__(self) -> str:
         if self.value is None:
             return "n/a"
-        shown = f"{self.value:.2f}" if self.unit == "mV" else f"{self.value:.0f}"
+        shown = (f"{self.value:.2f}" if self.unit == "mV" else f"{self.value:.0f}").replace("-", "−")
         return f"{shown}{self.unit}" if self.unit == "°" else f"{shown} {self.unit}"
 
 

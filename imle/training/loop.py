@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -104,11 +105,16 @@ def held(out: Path, resume: bool) -> Iterator[None]:
         settings_of_run(out)
     else:
         require_free(out)
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with (out / LOCK).open("a") as lock:
         if not take(lock):
             raise TrainingError(f"another run is training in {out}; wait for it, stop it, or give another folder")
-        yield
+        try:
+            yield
+        finally:
+            if made and [path.name for path in out.iterdir()] == [LOCK]:  # refused before anything was written
+                shutil.rmtree(out)
 
 
 def require_free(out: Path) -> None:

@@ -50,7 +50,7 @@ def _opinion(reading: Reading, explanation: Explanation) -> dict:
     leads = leads_of(explanation, first)
     return {key: said[key] for key in kept} | {
         "summary": summary_with(explanation, first),
-        "cautions": list(reading.cautions),
+        "cautions": [sentence for heat in reading.drawn for sentence in reading.cautions_on(heat)],
         "leads": {"of": leads.caption, "shares": leads.shares} if leads else None,
         "known_labels": None if known is None else list(known),
         "heatmaps": [heat_json(heat) for heat in reading.heats],

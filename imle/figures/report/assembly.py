@@ -81,13 +81,14 @@ def about(reading: Reading) -> dict[str, str]:
     if reading.explanation is None:
         said = words.NOT_REVEALED
     else:
-        said = " ".join([summary_with(reading.explanation, reading.drawn[0]), *reading.cautions])
+        first = reading.drawn[0]
+        said = " ".join([summary_with(reading.explanation, first), *reading.cautions_on(first)])
     return {"Title": plain(f"ECG {reading.ecg.id}"), "Description": plain(said)}
 
 
 def paper_of(reading: Reading) -> tuple[Sheet, str]:
-    """The sheet that its page has room for, and how it differs from the one asked for (see `on_paper`)."""
-    needed_mm = len(caution_lines(reading)) * pitch_mm("note")
+    """The sheet that each page has room for, and how it differs from the one asked for (see `on_paper`)."""
+    needed_mm = max(len(caution_lines(reading, heat)) for heat in reading.drawn) * pitch_mm("note")
     return on_paper(reading.sheet, reading.ecg, max(0, needed_mm - SPARE_MM))
 
 
@@ -99,7 +100,7 @@ def report_page(reading: Reading, heat: Heat | None) -> Axes:
     top = draw_measurements(page, reading.measurements) if reading.measurements else MEASUREMENTS_MM + 2
     foot = top - sheet.height_mm
     draw_paper(page, reading, heat, sheet, Box(LEFT_MM, foot, WIDTH_MM, sheet.height_mm), difference)
-    under = draw_cautions(page, reading, foot - CAPTION_MM)
+    under = draw_cautions(page, reading, heat, foot - CAPTION_MM)
     blocks_mm = under - BLOCKS_GAP_MM - BLOCKS_FOOT_MM
     draw_opinion(page, reading, heat, blocks_mm)
     draw_statements(page, reading, blocks_mm)
@@ -156,16 +157,16 @@ def draw_paper(page: Axes, reading: Reading, heat: Heat | None, sheet: Sheet, bo
         write(page, box.left, box.foot - 1.2 - i * pitch_mm("small"), line, "small", LIGHT.muted, va="top")
 
 
-def draw_cautions(page: Axes, reading: Reading, top: float) -> float:
-    """What the heatmaps do not show, a line or two a sentence under the sheet; returns how high what follows may reach."""
-    for line in caution_lines(reading):
+def draw_cautions(page: Axes, reading: Reading, heat: Heat | None, top: float) -> float:
+    """What the heatmap does not show, a line or two a sentence under the sheet; returns how high what follows may reach."""
+    for line in caution_lines(reading, heat):
         top -= pitch_mm("note")
         write(page, LEFT_MM, top, line, "note")
     return top
 
 
-def caution_lines(reading: Reading) -> list[str]:
-    return [line for sentence in reading.cautions for line in wrapped(plain(sentence), WIDTH_MM, "note")]
+def caution_lines(reading: Reading, heat: Heat | None) -> list[str]:
+    return [line for sentence in reading.cautions_on(heat) for line in wrapped(plain(sentence), WIDTH_MM, "note")]
 
 
 def draw_opinion(page: Axes, reading: Reading, heat: Heat | None, height_mm: float) -> None:

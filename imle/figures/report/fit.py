@@ -32,7 +32,7 @@ def on_paper(asked: Sheet, ecg: Ecg, taken_mm: float = 0) -> tuple[Sheet, str]:
     else:
         usual = Sheet(USUAL_LAYOUT, min(speeds), min(asked.gain_mm_mv, USUAL_GAIN_MM_MV)).with_room_for(ecg)
         sheet = with_room_on_paper(usual, taken_mm)
-    return sheet, difference(asked, sheet)
+    return sheet, difference(asked, sheet, " with the warnings under it" if taken_mm else "")
 
 
 def fits(sheet: Sheet, taken_mm: float = 0) -> bool:
@@ -44,6 +44,8 @@ def with_room_on_paper(sheet: Sheet, taken_mm: float = 0) -> Sheet:
     least = Sheet(sheet.layout)
     while not fits(sheet, taken_mm):
         above, below = sheet.headroom_mm - least.headroom_mm, sheet.footroom_mm - least.footroom_mm
+        if above <= 0 and below <= 0:
+            break
         sheet = replace(
             sheet,
             headroom_mm=sheet.headroom_mm - 5 * (above >= below),
@@ -52,8 +54,8 @@ def with_room_on_paper(sheet: Sheet, taken_mm: float = 0) -> Sheet:
     return sheet
 
 
-def difference(asked: Sheet, drawn: Sheet) -> str:
-    """`6x2 at 50 mm/s and 10 mm/mV does not fit A4 at true scale; drawn at 25 mm/s.`"""
+def difference(asked: Sheet, drawn: Sheet, beside: str = "") -> str:
+    """`6x2 at 50 mm/s and 10 mm/mV does not fit A4 at true scale; drawn at 25 mm/s.` beside: what else is on the page."""
     changes = [
         words
         for before, after, words in (
@@ -66,4 +68,4 @@ def difference(asked: Sheet, drawn: Sheet) -> str:
     if not changes:
         return ""
     wanted = f"{asked.layout} at {asked.speed_mm_s:g} mm/s and {asked.gain_mm_mv:g} mm/mV"
-    return f"{wanted} does not fit A4 at true scale; drawn {' and '.join(changes)}."
+    return f"{wanted} does not fit A4 at true scale{beside}; drawn {' and '.join(changes)}."

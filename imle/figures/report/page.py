@@ -72,14 +72,16 @@ def write(page: Axes, x_mm: float, y_mm: float, words: str, size: str = "text", 
     return page.text(x_mm, y_mm, plain(words), size=SIZE_PT[size], color=colour, parse_math=False, **how)
 
 
-def write_over(page: Axes, x_mm: float, y_mm: float, words: str, size_pt: float, paper: str, **how) -> None:
+def write_over(
+    page: Axes, x_mm: float, y_mm: float, words: str, size_pt: float, paper: str, zorder: float = 4, **how
+) -> None:
     """Short words over lines or waves, with an edge in the colour of the paper that keeps them readable.
 
     The edge is drawn apart, since Matplotlib would turn words that have one into outlines.
     """
     edge = [Stroke(linewidth=EDGE_PT, foreground=paper)]
-    page.text(x_mm, y_mm, words, size=size_pt, path_effects=edge, zorder=3.9, **how)
-    page.text(x_mm, y_mm, words, size=size_pt, color=LIGHT.ink, zorder=4, **how)
+    page.text(x_mm, y_mm, words, size=size_pt, path_effects=edge, zorder=zorder - 0.1, **how)
+    page.text(x_mm, y_mm, words, size=size_pt, color=LIGHT.ink, zorder=zorder, **how)
 
 
 def plain(words: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from imle.ecg import Ecg
 from imle.errors import BadChoice
@@ -20,8 +21,8 @@ class Reading:
 
     ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
     the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show. overlay:
-    `band`, `trace` or `off`, at `opacity` in 0..1. cautions: sentences on what the heatmaps do not show (see
-    `imle.figures.cautions`). card: of the model that answered. statements: (code, description, likelihood in %, 0 for
+    `band`, `trace` or `off`, at `opacity` in 0..1. cautions: by method, sentences on what its heatmaps do not show
+    (see `imle.figures.cautions`). card: of the model that answered. statements: (code, description, likelihood in %, 0 for
     none given) of whoever read the record.
     Raises BadChoice for an unknown layout or overlay, or a speed, gain or opacity out of range.
     """
@@ -35,7 +36,7 @@ class Reading:
     gain_mm_mv: float = 10
     overlay: str = "band"
     opacity: float = 0.9
-    cautions: tuple[str, ...] = ()
+    cautions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     card: Card | None = None
     statements: tuple[tuple[str, str, float], ...] = ()
 
@@ -57,3 +58,7 @@ class Reading:
         if self.explanation is None or self.overlay == "off":
             return (None,)
         return self.heats or (None,)
+
+    def cautions_on(self, heat: Heat | None) -> tuple[str, ...]:
+        """What stands beside this heatmap; nothing where none is shown."""
+        return tuple(self.cautions.get(heat.method, ())) if heat else ()

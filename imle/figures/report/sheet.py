@@ -145,10 +145,11 @@ def draw_coloured(
 
 
 def draw_lead_names(page: Axes, sheet: Sheet, place: Transform) -> None:
+    """Over grid and bands and under the waves, so that the edge of a name hides none of them."""
     for panel in sheet.panels:
         x_mm, y_mm = sheet.x_mm(panel.start_s) + 1, sheet.row_foot_mm(panel.row) + sheet.row_mm - 1
         how = {"weight": "bold", "va": "top", "transform": place}
-        write_over(page, x_mm, y_mm, panel.lead, SIZE_PT["lead"], LIGHT.paper, **how)
+        write_over(page, x_mm, y_mm, panel.lead, SIZE_PT["lead"], LIGHT.paper, zorder=2.9, **how)
 
 
 def draw_legend(page: Axes, box: Box, overlay: Overlay, level_title: str) -> None:
