@@ -219,6 +219,9 @@ def measured_row(job: tuple) -> dict:
 
 def print_two_rates(pool: ProcessPoolExecutor, data: PtbXl) -> None:
     ids = [ecg_id for ecg_id in data.catalogue.index if data.has(ecg_id, 500)]
+    if not ids:
+        print("\nNo record lies there at 500 Hz.")
+        return
     rows = {
         fs_hz: pd.DataFrame(
             pool.map(measured_row, ((i, data.record(i, fs_hz).signal_mv, fs_hz) for i in ids), chunksize=8)

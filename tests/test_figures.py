@@ -408,7 +408,7 @@ def test_a_name_hides_no_wave():
 def test_a_sheet_that_goes_on_says_what_is_out_of_sight():
     """At 50 mm/s all chest leads stand beyond the view; a reader who does not know reads six leads."""
     foot = sheet_figure(ecg_with_pulses(), layout="3x4", speed_mm_s=50).layout.annotations[0].text
-    assert "drag sideways for V1, V4, V2, V5, V3, V6" in foot
+    assert "drag sideways for V1, V2, V3, V4, V5, V6" in foot
 
 
 def test_the_seconds_are_marked_along_the_foot():

@@ -14,8 +14,9 @@ ON_THE_LINE = ("heart_rate", "pr", "qrs", "qt", "qtc_bazett", "qtc_fridericia", 
 
 def measurements_line(measured: Measurements) -> None:
     """Two lines of text: rate, intervals and axis; the ST level of each lead."""
-    first = [_shown(TITLES[key], measured.values[key]) for key in ON_THE_LINE]
-    first.insert(1, _range(measured))
+    rate, *others = ON_THE_LINE
+    first = [_shown(TITLES[rate], measured.values[rate], _range(measured))]
+    first += [_shown(TITLES[key], measured.values[key]) for key in others]
     st.html(_line("Measurements", first) + _line("ST at J + 60 ms", _st_levels(measured), "quiet"))
 
 
@@ -23,16 +24,17 @@ def _line(name: str, items: Iterable[str], style: str = "") -> str:
     return f'<div class="measurements {style}" role="group" aria-label="{name}">{"".join(items)}</div>'
 
 
-def _shown(title: str, value: Measured) -> str:
+def _shown(title: str, value: Measured, more: str = "") -> str:
     reason = f" <i>{escape(value.reason)}</i>" if value.value is None and value.reason else ""
-    return f"<span>{escape(title)} <b>{escape(str(value))}</b>{reason}</span>"
+    return f"<span>{escape(title)} <b>{escape(str(value))}</b>{more}{reason}</span>"
 
 
 def _range(measured: Measurements) -> str:
+    """Between its slowest and its fastest beat, in brackets; as on the report."""
     low, high = measured.values["heart_rate_min"], measured.values["heart_rate_max"]
     if low.value is None or high.value is None:
         return ""
-    return f"<span>HR range <b>{low.value:.0f}–{high.value:.0f} {low.unit}</b></span>"
+    return f" ({low.value:.0f}–{high.value:.0f})"
 
 
 def _st_levels(measured: Measurements) -> list[str]:

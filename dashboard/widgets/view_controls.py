@@ -90,14 +90,14 @@ def view_controls() -> View:
         _menu(menus, "Layout", "layout", 116)
         if "speed" in drawn:
             _menu(menus, "Paper speed", "speed", 98)
-            _menu(menus, "Gain", "gain", 98)
+            _menu(menus, "Gain", "gain", 108)
             st.pills(
                 "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
                 format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
             )  # fmt: skip
         if revealed:
             _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu(menus, "Heatmap", "level", 150, _help_of(menus["level"]))
+            _menu(menus, "Heatmap", "level", 142, _help_of(menus["level"]))
             if "label" in drawn:
                 _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
             _menu(menus, "Opacity of the overlay", "opacity", 76, "How strongly the overlay shows.")

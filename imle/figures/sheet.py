@@ -286,8 +286,8 @@ def view_seconds(sheet: Sheet) -> float:
 def beyond_view(sheet: Sheet) -> str:
     """What is to be dragged into view, in bold: the leads that begin beyond it, else the rest of the ten seconds."""
     view_s = view_seconds(sheet)
-    leads = [panel.lead for panel in sheet.panels if panel.start_s > view_s - LEAST_SEEN_S]
-    rest = ", ".join(dict.fromkeys(leads)) if leads else f"{view_s:.0f} to {MODEL_SECONDS} s"
+    leads = {panel.lead for panel in sheet.panels if panel.start_s > view_s - LEAST_SEEN_S}
+    rest = ", ".join(lead for lead in LEADS if lead in leads) if leads else f"{view_s:.0f} to {MODEL_SECONDS} s"
     return f"<b>drag sideways for {rest}</b>"
 
 
@@ -296,7 +296,7 @@ def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: The
     low = LAYOUTS[sheet.layout].row_mm <= LOW_ROW_MM
     return go.Scatter(
         x=[float(sheet.x_mm(time_s)) + 1 for _, time_s in places],
-        y=[sheet.y_mm(panel.row, 0) + 1 if low else sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
+        y=[sheet.y_mm(panel.row, 0) + 2 if low else sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
         text=[f"<b>{panel.lead}</b>" for panel, _ in places],
         mode="text",
         textposition="top right" if low else "bottom right",
