@@ -579,7 +579,7 @@ def test_a_model_that_may_not_be_read_is_refused_with_its_name(step, monkeypatch
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments_lose_nothing():
     """Whatever the moment, the run goes on from its last whole epoch and ends with a valid model."""
-    order = Order("mousavi", str(DEMO_COHORT), settings={"epochs": 60, "batch_size": 8, "precision": "float32"})
+    order = Order("mousavi", str(DEMO_COHORT), settings={"epochs": 90, "batch_size": 8, "precision": "float32"})
     rng, job = random.Random(4), jobs.submit(order)
     kills = 0
     while kills < 20:
@@ -597,6 +597,6 @@ def test_twenty_kills_at_random_moments_lose_nothing():
         assert len(jobs.metrics(job.id)) >= before
     assert wait_for(job.id, State.FINISHED, patience_s=900).state is State.FINISHED
     epochs = [row["epoch"] for row in jobs.metrics(job.id)]
-    assert epochs == list(range(1, 61))
+    assert epochs == list(range(1, 91))
     answers_of(jobs_folder() / job.id)
     assert kills == 20

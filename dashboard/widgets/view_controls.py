@@ -96,11 +96,11 @@ def view_controls() -> View:
                 format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
             )  # fmt: skip
         if revealed:
-            _menu(menus, "Overlay", "overlay", 88, OVERLAY_HELP)
-            _menu(menus, "Heatmap", "level", 142, _help_of(menus["level"]))
+            _menu(menus, "Overlay", "overlay", 84, OVERLAY_HELP)
+            _menu(menus, "Heatmap", "level", 150, _help_of(menus["level"]))
             if "label" in drawn:
-                _menu(menus, "Heatmap of", "label", 104, LABEL_HELP)
-            _menu(menus, "Opacity of the overlay", "opacity", 76, "How strongly the overlay shows.")
+                _menu(menus, "Heatmap of", "label", 98, LABEL_HELP)
+            _menu(menus, "Opacity of the overlay", "opacity", 72, "How strongly the overlay shows.")
     _shortcuts(revealed, menus)
     _remember(menus, chosen)
     return View(
