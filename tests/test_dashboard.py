@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import agreements, state
 from dashboard.cohort import Filters, Place, matching, open_cohort, patient_text, place_of
+from dashboard.widgets import guideline_panel
+from dashboard.widgets.figure_table import NONE
 from dashboard.widgets.frame import short_names
 from imle import LABELS, PtbXl, load_model
 from imle.assets import WEIGHTS
@@ -22,7 +25,9 @@ from imle.attention import LEVELS
 from imle.errors import BadChoice
 from imle.explain import trust_warnings
 from imle.explain.cohort_agreement import read_agreement
+from imle.explain.guidelines import read_guidelines
 from imle.inference import shipped_models
+from imle.measure.segments import SEGMENTS
 from imle.model_folder import model_digest, read_card, write_card
 from imle.tasks import INFARCTION, SUPERCLASS
 
@@ -315,6 +320,16 @@ def test_a_diagnosis_that_nobody_stated_can_be_held_against(dashboard):
     linked = dashboard(EXPLAIN, record="1", reveal="yes", against="LVH", outline="LVH")
     assert "framed: where cardiologists look for LVH" in sheets(linked)[0]
     assert app.query_params["against"] == app.query_params["outline"] == "LVH"
+
+
+def test_places_that_the_record_does_not_have_have_no_share():
+    """In complete AV block no P wave is found; `0.00 of the heatmap` there would say that the model looked past it."""
+    held = SimpleNamespace(of=lambda label: np.full((12, 1000), 1 / 12_000), average=lambda label: None)
+    place, segments = read_guidelines()["3AVB"], np.full(1000, SEGMENTS.index("TP"))
+    on_leads, in_places = guideline_panel._shares(place, held, segments)
+    assert "<b>0.17</b>" in on_leads and in_places == NONE
+    segments[100:110] = SEGMENTS.index("P")
+    assert "<b>0.00</b> <i>(0.00)</i>" in guideline_panel._shares(place, held, segments)[1]
 
 
 def test_a_link_restores_the_frame_on_the_sheet(dashboard, tiny_ptbxl):

@@ -239,14 +239,15 @@ def _row(title: str, place: Guideline, held: list[Held], segments: np.ndarray, c
 
 
 def _shares(place: Guideline, held: Held, segments: np.ndarray) -> tuple[str, str]:
-    """Of the heatmap for the diagnosis: what lies on the leads, and what in the places."""
+    """Of the heatmap for the diagnosis: what lies on the leads, and what in the places, NONE where the record has none."""
     heatmap, average = held.of(place.superclass), held.average(place.superclass)
     mask, leads = place.mask(segments), np.isin(LEADS, place.leads)
     control = None if average is None else spread_over(average, segments)
-    return (
-        _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum()),
-        _share(relevance_mass(heatmap, mask), area(mask), None if control is None else relevance_mass(control, mask)),
-    )
+    on = _share(heatmap[leads].sum(), leads.mean(), None if control is None else control[leads].sum())
+    if not mask.any():  # P waves that were not found, as in complete AV block
+        return on, NONE
+    kept = None if control is None else relevance_mass(control, mask)
+    return on, _share(relevance_mass(heatmap, mask), area(mask), kept)
 
 
 def _share(value: float, chance: float, average: float | None) -> str:
