@@ -96,10 +96,13 @@ def link_model() -> None:
         write_link(model=model_name())
 
 
-def write_link(**parts: str) -> None:
-    """Write these into the link, all at once: each change of it is a step of the browser's Back."""
-    if any(st.query_params.get(key) != value for key, value in parts.items()):
-        st.query_params.update(parts)
+def write_link(**parts: str | None) -> None:
+    """Write these into the link, all at once, as each change of it is a step of the browser's Back; None takes one out."""
+    told = {key: value for key, value in parts.items() if value is not None}
+    if any(st.query_params.get(key) != value for key, value in told.items()):
+        st.query_params.update(told)
+    for key in parts.keys() - told.keys():
+        st.query_params.pop(key, None)
     st.session_state["model_url"] = st.query_params.get("model")
 
 

@@ -11,7 +11,16 @@ import h5py
 import numpy as np
 
 from imle.errors import BadChoice
-from imle.model_folder import CARD_FILE, KERAS_FILE, NotAModel, forget_forms, load_keras, read_card, replacing
+from imle.model_folder import (
+    CARD_FILE,
+    KERAS_FILE,
+    NotAModel,
+    forget_forms,
+    load_keras,
+    read_card,
+    replacing,
+    require_no_model,
+)
 
 WEIGHTS_FILE = "model.weights.h5"
 
@@ -30,8 +39,7 @@ def halve(folder, out) -> None:
         raise NotAModel(f"{folder} has no {KERAS_FILE}; copy the model folder again")
     if folder.resolve() == out.resolve():
         raise BadChoice(f"{out} is the model itself; give another folder, so that its full weights are kept")
-    if (out / CARD_FILE).is_file():
-        raise BadChoice(f"{out} holds a model already; give another folder, or remove that model first")
+    require_no_model(out)
     out.mkdir(parents=True, exist_ok=True)
     forget_forms(out)
     with replacing(out / KERAS_FILE) as fresh:

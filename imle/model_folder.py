@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imle.errors import Refusal
+from imle.errors import BadChoice, Refusal
 from imle.labels import LABELS
 from imle.scale import Scale
 from imle.tasks import task
@@ -108,6 +108,12 @@ def same_model(about: Mapping, digest: str | None, network: str | None) -> bool:
     Results that lack the digest are told apart by the network alone, those that lack both not at all.
     """
     return about["weights"] == digest if "weights" in about else about.get("network") in (None, network)
+
+
+def require_no_model(out: Path) -> None:
+    """BadChoice where `out` holds a model, which another would be written over."""
+    if (out / CARD_FILE).is_file():
+        raise BadChoice(f"{out} holds a model already; give another folder, or remove that model first")
 
 
 def write_card(folder, card: Card) -> None:

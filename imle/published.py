@@ -16,9 +16,9 @@ import keras
 import numpy as np
 
 from imle import models
-from imle.errors import BadChoice, Refusal
+from imle.errors import Refusal
 from imle.labels import LABELS
-from imle.model_folder import CARD_FILE, Card, save_model
+from imle.model_folder import Card, require_no_model, save_model
 from imle.ptbxl import PtbXl
 from imle.ptbxl.dataset import TRAIN_FOLDS
 from imle.scale import Scale
@@ -185,8 +185,7 @@ def import_checkpoint(path, name: str, out, data_dir=None) -> Card:
     of PTB-XL 1.0.3. Raises as `load`, BadCheckpoint for other classes than the superclasses, MissingData where `data_dir` is no
     data set, and BadChoice where `out` holds a model already.
     """
-    if (Path(out) / CARD_FILE).is_file():
-        raise BadChoice(f"{out} holds a model already; give another folder, or remove that model first")
+    require_no_model(Path(out))
     model = load(path, name)
     classes = model.output["logits"].shape[-1]
     if classes != len(LABELS):

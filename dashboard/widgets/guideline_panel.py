@@ -179,7 +179,7 @@ def _outline_choice(codes: list[str]) -> None:
     if codes:
         st.markdown(":gray[Frame on the sheet]", width="content")
         chosen = st.pills("Frame on the sheet", codes, key=OUTLINE, label_visibility="collapsed", width="content")
-    _write(OUTLINE, chosen)
+    state.write_link(**{OUTLINE: chosen})
 
 
 def _against_choice(offered: dict[str, str]) -> None:
@@ -191,15 +191,7 @@ def _against_choice(offered: dict[str, str]) -> None:
         placeholder="Hold against another diagnosis", label_visibility="collapsed",
         format_func=lambda code: f"{code} {offered[code]}",
     )  # fmt: skip
-    _write(AGAINST, chosen)
-
-
-def _write(key: str, chosen: str | None) -> None:
-    """Have the link say what is chosen."""
-    if chosen:
-        st.query_params[key] = chosen
-    else:
-        st.query_params.pop(key, None)
+    state.write_link(**{AGAINST: chosen})
 
 
 def _likeness(held: Held, segments: np.ndarray) -> None:

@@ -38,7 +38,7 @@ def median_beats(measured: Measurements, heat: Heat | None, view: View, key: str
     from imle.figures.bars import CONFIG
     from imle.figures.median_beats import median_beats_figure, median_beats_text
 
-    values = heat.values if heat and view.overlay != "off" else None
+    values = heat.values if heat else None
     title = heat.title if heat else ""
     figure = median_beats_figure(measured, values, title, dark=state.dark(), opacity=view.opacity)
     _chart(figure, f"{key}_median", median_beats_text(measured), CONFIG)

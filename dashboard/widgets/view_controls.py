@@ -197,11 +197,7 @@ def _remember(menus: dict, chosen: dict) -> None:
     st.session_state.setdefault("kept", {}).update(chosen)
     texts = {key: ",".join(value) if key == "filter" else value for key, value in chosen.items()}
     unusual = {key: text for key, text in texts.items() if text and text != _default(menus, key)}
-    for key in texts:
-        if key in unusual:
-            st.query_params[key] = unusual[key]
-        elif key in st.query_params:
-            del st.query_params[key]
+    state.write_link(**{key: unusual.get(key) for key in texts})
     st.session_state["view_url"] = unusual
 
 
