@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
 import streamlit as st
 
@@ -63,8 +64,8 @@ def clone_later(order: Order) -> None:
 
 
 def _take_order(order: Order) -> None:
-    recipe = order.recipe()
-    rest = {name: value for name, value in order.settings.items() if name not in SETTINGS}
+    recipe, usual = order.recipe(), asdict(starting_recipe(order.network, task(order.task)))
+    rest = {name: value for name, value in order.settings.items() if name not in SETTINGS and value != usual[name]}
     options = {f"option.{name}": value for name, value in order.options.items()}
     st.session_state.update(
         {

@@ -295,6 +295,9 @@ def test_silenced_leads_change_the_answer(dashboard, tiny_ptbxl):
     for label, p in zip(LABELS, load_model("imle_net").predict(signal_mv[None])[0], strict=True):
         assert f"<i>{label}</i>" in shown and f"<b>{p:.2f}</b>" in shown
     assert not sentences(app)
+    linked = dashboard(EXPLAIN, record="7", reveal="yes", silent_leads=["I", "II"])
+    assert shown in [html.proto.body for html in linked.get("html")]
+    assert next(box for box in linked.expander if box.label == "What if").proto.expanded
 
 
 def test_the_places_of_a_diagnosis_are_framed_on_the_sheet(dashboard, tiny_ptbxl):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from imle.attention import LEVELS, Attention
@@ -341,6 +342,23 @@ def test_png_shows_the_level_that_was_asked_for(tmp_path):
         save_png(said, attention_heat(said, level), tmp_path / f"{level}.png") for level in ("beat", "channel")
     )
     assert beat.read_bytes() != channel.read_bytes()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_png_tells_its_cautions_above_the_sheet(tmp_path, layout):
+    """A picture goes into slides without the page that warned of it; a caution drawn over the leads could not be read."""
+    said, cautions = explanation(), ["Attention does not show what MI rests on.", "It points elsewhere. " * 12]
+    plain, warned = (
+        save_png(said, attention_heat(said), tmp_path / f"{len(told)}.png", layout, told) for told in ([], cautions)
+    )
+    with Image.open(warned) as picture:
+        assert all(caution.strip() in picture.text["Description"] for caution in cautions)
+    ink = [np.flatnonzero((imread(path)[90:, :, :3].max(axis=-1) < 0.25).sum(axis=1)) for path in (plain, warned)]
+    rose = [
+        np.flatnonzero((imread(path)[..., 0] > imread(path)[..., 1] + 0.02).mean(axis=1) > 0.3)[0]
+        for path in (plain, warned)
+    ]
+    assert ink[0][0] == ink[1][0] and rose[1] > rose[0] + 30
 
 
 def test_a_heatmap_is_asked_for_by_its_name():

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import FINDINGS, FOLDS, IDS
+from made_up import FINDINGS, FOLDS, IDS, made_up_ecg, write_record
 
 from imle import LABELS, PtbXl, UnreadableEcg
 from imle.ptbxl import MissingData
@@ -61,6 +61,14 @@ def test_records_at_both_rates(tiny_ptbxl):
     assert slow.meta["strat_fold"] == data.catalogue.at[5, "strat_fold"]
     np.testing.assert_allclose(fast.for_model()[:, 20:-20], slow.signal_mv[:, 20:-20], atol=0.003)
     assert data.has(5, 500)
+
+
+def test_a_longer_file_of_the_data_set_says_how_long_it_is(own_ptbxl):
+    """A laboratory's own long recordings in this layout would be shown as if ten seconds were all."""
+    data = PtbXl(own_ptbxl)
+    assert data.record(IDS[0]).part_text == ""
+    write_record(data.path(IDS[0]), made_up_ecg(1, 100, seconds=25), 100)
+    assert data.record(IDS[0]).part_text == "first 10 s of 25 s"
 
 
 def test_unknown_records_are_named(tiny_ptbxl):

@@ -20,7 +20,7 @@ from imle.jobs.folder import JobFolder, new_folder
 from imle.jobs.job import Beat
 from imle.model_folder import read_card
 from imle.models import names
-from imle.training.recipe import recipe_for
+from imle.training.recipe import recipe_for, recipes
 
 APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
 TRAINING = "../pages/training.py"
@@ -244,6 +244,23 @@ def test_a_learning_rate_of_nothing_is_refused(page):
     app.number_input("train_learning_rate").set_value(0.0).run()
     assert sentences(app) == ["Learning_rate is 0.0; more than 0 is needed."]
     assert not buttons(app)["Start"]
+
+
+def test_a_run_keeps_the_recipe_that_it_was_started_with(page, monkeypatch, tmp_path):
+    """A recipe that is changed later would be shown for what old figures were reached with, and cloned as theirs."""
+    monkeypatch.setattr("imle.jobs.runner._start", lambda folder: folder.end(State.STOPPED, "never begun"))
+    before = recipe_for("mousavi")
+    jobs.submit(replace(ORDER, settings={"seed": 7}))
+    changed = recipes()
+    changed["mousavi"] |= {"epochs": 77, "batch_size": 7, "weight_decay": 0.7}
+    monkeypatch.setattr("imle.training.recipe.recipes", lambda: changed)
+    app = page()
+    row = app.dataframe[0].value.iloc[0]
+    assert (row["Epochs"], row["Batch"], row["Seed"]) == (f"0 of {before.epochs}", before.batch_size, 7)
+    app.button("run_clone").click().run()
+    assert (form_value(app, "epochs"), form_value(app, "batch_size")) == (before.epochs, before.batch_size)
+    assert app.text_area("train_more").value == f"weight_decay = {before.weight_decay}\noption.lstm_units = 64"
+    assert form_order(app).recipe() == replace(before, seed=7)
 
 
 def test_a_run_whose_settings_no_recipe_can_have_is_listed_and_not_cloned(page):

@@ -16,6 +16,7 @@ from imle.leads import LEADS
 from imle.measure import Measurements
 from imle.measure.segments import SEGMENTS, segment_of_samples
 
+SILENT_LEADS, SILENT_WAVES = "silent_leads", "silent_waves"
 HOW = (
     "What is silenced becomes a straight line between the samples beside it, a whole lead 0 mV. With leads and waves chosen, "
     "those waves in those leads."
@@ -23,10 +24,11 @@ HOW = (
 
 
 def what_if(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
-    """The choice of leads and waves, and the probabilities before and after."""
-    with st.expander("What if"):
-        leads = st.pills("Silence leads", LEADS, selection_mode="multi", key="silent_leads")
-        waves = st.pills("Silence waves", SEGMENTS, selection_mode="multi", key="silent_waves")
+    """The choice of leads and waves, which the link keeps, and the probabilities before and after."""
+    asked = any(st.session_state.get(key) or key in st.query_params for key in (SILENT_LEADS, SILENT_WAVES))
+    with st.expander("What if", expanded=asked):
+        leads = st.pills("Silence leads", LEADS, selection_mode="multi", key=SILENT_LEADS, bind="query-params")
+        waves = st.pills("Silence waves", SEGMENTS, selection_mode="multi", key=SILENT_WAVES, bind="query-params")
         if not leads and not waves:
             note(HOW)
             return

@@ -14,8 +14,8 @@ from imle.figures.sheet_png import save_png
 def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]:
     """Write explanation.json, heatmap.png (in `layout`), report.pdf and explanation.html (every heatmap) into `out`.
 
-    reading: with an explanation and one heatmap, which all four show; data, report and page say its cautions. The report
-    stands in the reading's own layout at true scale. BadChoice, with nothing written, for an unknown layout.
+    reading: with an explanation and one heatmap, which all four show with its cautions. The report stands in the
+    reading's own layout at true scale. BadChoice, with nothing written, for an unknown layout.
     """
     Sheet(layout)  # refused before anything is written
     out = Path(out)
@@ -26,7 +26,7 @@ def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]
     explanation, (heat,) = reading.explanation, reading.heats
     shown = {"shown": heat_json(heat), "cautions": list(reading.cautions_on(heat))}
     data.write_text(json.dumps(explanation.to_json() | shown) + "\n")
-    save_png(explanation, heat, picture, layout=layout)
+    save_png(explanation, heat, picture, layout=layout, cautions=reading.cautions_on(heat))
     report.write_bytes(report_pdf(reading))
     page.write_text(explanation_page(explanation, [heat], cautions=reading.cautions))
     return [data, picture, report, page]

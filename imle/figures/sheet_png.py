@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -20,6 +22,9 @@ from imle.labels import LABEL_TITLES
 BAR_MM = 2.8
 LABEL_ROW_MM = 6.6  # title, gap and bar of one label
 SENTENCE_CHARACTERS = 165
+HEAD_MM = 198.5  # where the sentences under the title begin
+LINE_MM = 3.6
+HEAD_GAP_MM = 2
 
 # Where the sheet may stand, and the bars with it: under a wide sheet, or beside a tall one.
 ARRANGEMENTS = (
@@ -28,18 +33,27 @@ ARRANGEMENTS = (
 )
 
 
-def save_png(explanation: Explanation, heat: Heat, path, layout: str = "12x1") -> Path:
-    """Write the page with `heat` over its sheet, 2338 x 1653 pixels. BadChoice for an unknown layout."""
+def save_png(explanation: Explanation, heat: Heat, path, layout: str = "12x1", cautions: Sequence[str] = ()) -> Path:
+    """Write the page with `heat` over its sheet, 2338 x 1653 pixels. BadChoice for an unknown layout.
+
+    cautions: sentences on what the heatmap does not show (see `imle.figures.cautions`), under the summary.
+    """
     sheet = Sheet(layout).with_room_for(explanation.ecg)
     arrangement = max(ARRANGEMENTS, key=lambda boxes: fitting(sheet, boxes["sheet"]))
+    said = [summary_with(explanation, heat), *cautions]
     page = blank_page()
-    draw_head(page, explanation, heat, arrangement["sheet"])
-    draw_fitted_sheet(page, arrangement["sheet"], sheet, explanation, Overlay.of(heat.values), heat.title)
-    draw_probabilities(page, arrangement["probabilities"], explanation)
-    draw_leads(page, arrangement["leads"], leads_of(explanation, heat))
-    about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(summary_with(explanation, heat))}
+    foot = draw_head(page, explanation, heat, said, arrangement["sheet"])
+    draw_fitted_sheet(page, below(arrangement["sheet"], foot), sheet, explanation, Overlay.of(heat.values), heat.title)
+    draw_probabilities(page, below(arrangement["probabilities"], foot), explanation)
+    draw_leads(page, below(arrangement["leads"], foot), leads_of(explanation, heat))
+    about = {"Title": plain(f"ECG {explanation.ecg.id}"), "Description": plain(" ".join(said))}
     Path(path).write_bytes(as_png([page], about))
     return Path(path)
+
+
+def below(box: Box, top: float) -> Box:
+    """What of a box is under `top`."""
+    return replace(box, height=min(box.height, top - box.foot))
 
 
 def fitting(sheet: Sheet, box: Box) -> float:
@@ -47,13 +61,16 @@ def fitting(sheet: Sheet, box: Box) -> float:
     return min(1.0, box.width / sheet.width_mm, box.height / sheet.height_mm)
 
 
-def draw_head(page: Axes, explanation: Explanation, heat: Heat, box: Box) -> None:
+def draw_head(page: Axes, explanation: Explanation, heat: Heat, said: Sequence[str], box: Box) -> float:
+    """The title, what is `said` and the footnote; returns how far down the head reaches, in mm."""
     right = A4_MM[0] - box.left
     write(page, box.left, 202, f"ECG {explanation.ecg.id}", "title", weight="bold")
     write(page, right, 202, f"{explanation.model} · {explanation.engine}", colour=LIGHT.muted, ha="right")
-    for i, line in enumerate(textwrap.wrap(summary_with(explanation, heat), SENTENCE_CHARACTERS)):
-        write(page, box.left, 198.5 - 3.6 * i, line, va="top")
+    lines = [line for sentence in said for line in textwrap.wrap(sentence, SENTENCE_CHARACTERS)]
+    for i, line in enumerate(lines):
+        write(page, box.left, HEAD_MM - LINE_MM * i, line, va="top")
     write(page, box.left, 5.5, f"{heat_text(explanation, heat)} {caution(explanation.ecg)}", "small", LIGHT.muted)
+    return HEAD_MM - LINE_MM * len(lines) - HEAD_GAP_MM
 
 
 def draw_fitted_sheet(

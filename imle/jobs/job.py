@@ -41,7 +41,8 @@ class State(StrEnum):
 class Order:
     """What is to be trained, on what, how, and where.
 
-    settings: what differs from the network's recipe (see imle.training.recipe). options: of the network's constructor.
+    settings: what differs from the network's recipe (see imle.training.recipe); of a job, every setting.
+    options: of the network's constructor.
     start: a model folder of the same network to start from. trackers: beside the files, of imle.training.trackers.EXTRAS.
     runner: a name of imle.jobs.runners(). workers: processes that share each batch; more than one needs a cluster.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Protocol
 
 from imle.errors import BadChoice
@@ -65,8 +65,11 @@ def runner_named(name: str) -> Runner:
 
 
 def submit(order: Order, owner: str = "") -> Job:
-    """Start a job, or have it wait for its turn. JobRefused, or BadChoice for an order that cannot be."""
-    order.recipe()
+    """Start a job, or have it wait for its turn. JobRefused, or BadChoice for an order that cannot be.
+
+    Its order is written down with every setting of today's recipe, which may be another when the run is looked at.
+    """
+    order = replace(order, settings=asdict(order.recipe()))
     if reason := runner_named(order.runner).why_not():
         raise JobRefused(reason)
     folder = new_folder(order, owner)

@@ -98,7 +98,7 @@ def train_model(folder: JobFolder, pulse: Pulse) -> None:
     from imle.training.loop import CHECKPOINT, recipe_of_run, train
 
     order, resume = folder.order, (folder.path / CHECKPOINT).is_file()
-    # An order holds what differs from the network's recipe, which may have become another since the run began.
+    # In a run that was begun before a setting came, it is off; an order that does not name it has today's.
     recipe = recipe_of_run(folder.path) if resume else order.recipe()
     if not resume and known_pace(order) is None:
         check_disk_for(models.build(order.network, **order.options).count_params())

@@ -71,9 +71,13 @@ class PtbXl:
         return name is not None and Path(f"{self.root / name}.hea").is_file()
 
     def record(self, ecg_id: int, fs_hz: int = 100) -> Ecg:
-        """One record at 100 or 500 Hz, its catalogue row in `meta`. UnreadableEcg where its files are missing or damaged."""
+        """One record at 100 or 500 Hz. UnreadableEcg where its files are missing or damaged.
+
+        Its `meta` is its row of the catalogue, and `source_s` where its file is longer than the ten seconds.
+        """
         ecg = read_ecg(self.path(ecg_id, fs_hz))
-        return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), self.catalogue.loc[ecg_id].to_dict())
+        of_file = {key: ecg.meta[key] for key in ("source_s",) if key in ecg.meta}
+        return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), self.catalogue.loc[ecg_id].to_dict() | of_file)
 
     def ids(self, folds, labelled: bool = True) -> np.ndarray:
         """The ecg_ids in these folds; those without a label are left out while `labelled`."""
