@@ -178,9 +178,9 @@ def sheets(app: AppTest) -> list[str]:
 
 def test_an_attribution_lies_over_the_sheet_and_another_heatmap_below(dashboard):
     """An attribution titled as attention, or of another label than the menu says, is read as the wrong reason."""
-    app = dashboard(EXPLAIN, record="7", reveal="yes", level="occlusion", label="STTC", other="channel")
+    app = dashboard(EXPLAIN, record="7", reveal="yes", level="occlusion_waves", label="STTC", other="channel")
     first, second = sheets(app)
-    assert "occlusion for STTC, share" in first and "channel attention, share" in second
+    assert "occlusion of waves for STTC, share" in first and "channel attention, share" in second
     assert [menu.key for menu in app.main.selectbox].count("label") == 1  # an attribution is always one label's
     app.selectbox(key="other").set_value("none").run()
     assert len(sheets(app)) == 1 and "other" not in app.query_params
@@ -391,12 +391,12 @@ def test_a_link_to_the_next_record_says_that_the_model_is_revealed(dashboard):
 
 def test_the_label_chosen_outlives_a_visit_to_another_page(dashboard):
     """The next record's heatmap would be another label's than the one that is being looked for."""
-    app = dashboard(EXPLAIN, record="2", reveal="no", label="STTC", level="occlusion", opacity="30")
+    app = dashboard(EXPLAIN, record="2", reveal="no", label="STTC", level="occlusion_waves", opacity="30")
     app.switch_page(RECORDS).run()
     app.query_params = {}
     app.switch_page(EXPLAIN).run()
     app.button(key="reveal").click().run()
-    assert "occlusion for STTC, share" in sheets(app)[0]
+    assert "occlusion of waves for STTC, share" in sheets(app)[0]
     assert app.selectbox(key="opacity").value == "30"
 
 

@@ -77,7 +77,7 @@ def test_attention_follows_where_it_is_guided_and_only_there(data, share):
 
 def test_a_guided_run_ends_as_any_other(data, tmp_path):
     """Targets that carry leads go through mixing, a teacher and averaging, and fold 9 is scored by the logits alone."""
-    recipe = Recipe(**QUICK, guideline_share=0.5, mixup=0.2, teacher="imle_net", ema_decay=0.5)
+    recipe = Recipe(**QUICK, guideline_share=0.5, mixup=0.2, teacher="imle_net_plus", ema_decay=0.5)
     card = train(data, "imle_net_plus", recipe, tmp_path, options=TINY)
     assert card.recipe["guideline_share"] == 0.5
     assert load_model(tmp_path, "keras").predict(data.signals(data.ids([9]))).shape == (6, 5)

@@ -323,7 +323,7 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path):
     keras.utils.set_random_seed(0)
     predictor = saved(tmp_path / "model", models.build("imle_net_plus", **small))
     data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising", "simulating")
-    whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 5, methods=methods)
+    whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 2, methods=methods)
     for number, stage in enumerate(stages):
         told = []
 
@@ -333,12 +333,12 @@ def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path):
                 raise Killed
 
         with pytest.raises(Killed):
-            trust_table.trust(predictor, data, out, 5, methods=methods, tell=stop)
+            trust_table.trust(predictor, data, out, 2, methods=methods, tell=stop)
         assert (tmp_path / "out.json.steps").is_dir() and not out.exists()
         passed_over = [what for what in told if what in stages[: max(0, number - 1)]]
         assert len(passed_over) <= len(LABELS)  # what was done is not done again
         (tmp_path / "out.json.steps" / ".1.half.parquet").write_bytes(b"PAR1")  # as a kill leaves it
-    rows = trust_table.trust(predictor, data, out, 5, methods=methods)
+    rows = trust_table.trust(predictor, data, out, 2, methods=methods)
     pd.testing.assert_frame_equal(rows, whole)
     assert out.read_text() == (tmp_path / "whole.json").read_text()
     assert not (tmp_path / "out.json.steps").exists()

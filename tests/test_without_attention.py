@@ -91,9 +91,9 @@ def test_the_explain_page_shows_all_but_attention(dashboard):
 
 def test_another_method_and_a_second_one_can_be_chosen(dashboard):
     """The methods are all that explains such a model; a warning that its attention says otherwise would be made up."""
-    app = dashboard("explain", record="2", reveal="yes", level="saliency", other="occlusion", label="MI")
+    app = dashboard("explain", record="2", reveal="yes", level="saliency", other="occlusion_waves", label="MI")
     sheets = [spec for spec in specs(app) if "share of the record's maximum" in spec]
-    assert "saliency for MI" in sheets[0] and "occlusion for MI" in sheets[1]
+    assert "saliency for MI" in sheets[0] and "occlusion of waves for MI" in sheets[1]
     assert not app.warning and "point at different places" not in texts(app)
 
 
