@@ -353,12 +353,11 @@ def test_png_tells_its_cautions_above_the_sheet(tmp_path, layout):
     )
     with Image.open(warned) as picture:
         assert all(caution.strip() in picture.text["Description"] for caution in cautions)
-    ink = [np.flatnonzero((imread(path)[90:, :, :3].max(axis=-1) < 0.25).sum(axis=1)) for path in (plain, warned)]
-    rose = [
+    sheet_top = [
         np.flatnonzero((imread(path)[..., 0] > imread(path)[..., 1] + 0.02).mean(axis=1) > 0.3)[0]
         for path in (plain, warned)
     ]
-    assert ink[0][0] == ink[1][0] and rose[1] > rose[0] + 30
+    assert sheet_top[1] > sheet_top[0] + 30
 
 
 def test_a_heatmap_is_asked_for_by_its_name():
