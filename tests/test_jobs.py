@@ -269,6 +269,7 @@ def test_what_fails_says_why(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.slow
 def test_a_full_disk_gets_one_sentence_and_loses_nothing(tmp_path, monkeypatch):
     """A full disk must not cost the epochs that were whole before it was full."""
     small = tmp_path / "small"
