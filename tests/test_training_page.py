@@ -246,7 +246,7 @@ def test_a_learning_rate_of_nothing_is_refused(page):
     assert not buttons(app)["Start"]
 
 
-def test_a_run_keeps_the_recipe_that_it_was_started_with(page, monkeypatch, tmp_path):
+def test_a_run_keeps_the_recipe_that_it_was_started_with(page, monkeypatch):
     """A recipe that is changed later would be shown for what old figures were reached with, and cloned as theirs."""
     monkeypatch.setattr("imle.jobs.runner._start", lambda folder: folder.end(State.STOPPED, "never begun"))
     before = recipe_for("mousavi")

@@ -76,8 +76,10 @@ class PtbXl:
         Its `meta` is its row of the catalogue, and `source_s` where its file is longer than the ten seconds.
         """
         ecg = read_ecg(self.path(ecg_id, fs_hz))
-        of_file = {key: ecg.meta[key] for key in ("source_s",) if key in ecg.meta}
-        return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), self.catalogue.loc[ecg_id].to_dict() | of_file)
+        meta = self.catalogue.loc[ecg_id].to_dict()
+        if "source_s" in ecg.meta:
+            meta["source_s"] = ecg.meta["source_s"]
+        return Ecg(ecg.signal_mv, ecg.fs_hz, str(ecg_id), meta)
 
     def ids(self, folds, labelled: bool = True) -> np.ndarray:
         """The ecg_ids in these folds; those without a label are left out while `labelled`."""
