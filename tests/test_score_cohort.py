@@ -15,6 +15,8 @@ from imle.explain.agreement import lead_segment_shares, relevance_mass, spread_o
 from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, read_agreement
 from imle.explain.guidelines import read_guidelines
 from imle.explain.score_cohort import diagnoses, score_cohort
+from imle.explain.steps import Steps
+from imle.labels import LABELS
 from imle.measure.segments import segments_of_signal
 from imle.tasks import INFARCTION
 
@@ -148,6 +150,30 @@ def test_a_record_with_two_codes_of_a_label_is_explained_once(data, table, predi
     alone = cohort.score(cases.iloc[2:], table, averages)
     pd.testing.assert_series_equal(found.loc[6], alone.loc[6])
     assert found.loc[4, "lead_mass"] != found.loc[6, "lead_mass"]
+
+
+def test_attention_that_all_labels_share_is_asked_for_once(data, table, tmp_path, monkeypatch):
+    """Asked for each label anew, the average of imle_net takes five times as long; the shares must stay each label's own."""
+    predictor = load_model("imle_net", "exact")
+    asked = []
+    monkeypatch.setattr(module, "attribute", lambda *given: asked.extend(given[1]) or attribute(*given))
+    cohort, ids = module._Cohort(predictor, data, "attention"), data.ids(FOLDS)
+    monkeypatch.setattr(module, "SUREST_RECORDS", 3)
+    p = cohort.probabilities(ids, lambda *told: None)
+    averages, surest = cohort.means(ids, p, 0, Steps(tmp_path / "net.parquet", {}), lambda *told: None)
+    assert len(asked) == len(ids)
+    assert all((averages[label] == averages["CD"]).all() for label in LABELS)
+    for k, label in enumerate(LABELS):
+        shares = [lead_segment_shares(*one) for one in cohort.heatmaps(ids[np.argsort(-p[:, k])[:3]], label)]
+        np.testing.assert_allclose(surest[label], np.mean(shares, axis=0), atol=1e-6)
+    asked.clear()
+    cases = pd.DataFrame({"ecg_id": [ids[0], ids[0]], "code": ["IMI", "LVH"], "label": ["MI", "HYP"]})
+    rows = cohort.score(cases, table, {"MI": averages["MI"], "HYP": np.full((12, 6), 1 / 72)})
+    assert len(asked) == 1
+    segments = segments_of_signal(data.signals(ids[:1])[0])
+    for row, average in zip(rows.itertuples(), (averages["MI"], np.full((12, 6), 1 / 72)), strict=True):
+        by_hand = relevance_mass(spread_over(average, segments), table[row.code].mask(segments))
+        assert row.average_mass == pytest.approx(by_hand, abs=1e-5)
 
 
 def test_the_steps_of_another_run_are_not_gone_on_with(data, table, predictor, tmp_path):

@@ -16,11 +16,11 @@ from dashboard.widgets.frame import note, plain, refuse
 from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
-from imle.explain.attribution import METHODS
+from imle.explain.attribution import ATTENTION, METHODS
 from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import Guideline
-from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat
+from imle.figures.heat import USUAL_LEVEL, Heat
 from imle.leads import LEADS
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples

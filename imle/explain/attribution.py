@@ -11,6 +11,8 @@ from imle.errors import BadChoice
 from imle.explain import gradients, occlusion
 from imle.inference import Predictor, checked_signals
 
+# The method among METHODS that is the model's own.
+ATTENTION = "attention"
 SOURCE_OF_ATTENTION = "doi:10.1109/SMC52423.2021.9658706"
 # What a model without attention is explained by where nobody says otherwise: it named best what a model uses (docs/trust.md),
 # and runs on any engine.
@@ -90,7 +92,7 @@ METHODS = {
         "logit",
         occlusion.occlusion_waves,
     ),
-    "attention": Method(
+    ATTENTION: Method(
         "Attention",
         "The model's own weights over time and leads, multiplied; they show where it looked, not what speaks for a label.",
         SOURCE_OF_ATTENTION,
@@ -140,7 +142,7 @@ def method_called(name: str) -> Method:
 
 def methods_of(predictor: Predictor) -> list[str]:
     """The names of the methods that the model can be explained by."""
-    return [name for name in METHODS if name != "attention" or predictor.has_attention]
+    return [name for name in METHODS if name != ATTENTION or predictor.has_attention]
 
 
 def check_explains(predictor: Predictor, method: str) -> None:

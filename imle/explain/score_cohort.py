@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ import pandas as pd
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
-from imle.explain.attribution import attribute, check_explains
+from imle.explain.attribution import ATTENTION, attribute, check_explains
 from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, write_agreement
 from imle.explain.guidelines import Guideline
 from imle.explain.steps import Steps
@@ -135,19 +135,30 @@ class _Cohort:
     def means(
         self, ids: np.ndarray, p: np.ndarray, seed: int, steps: Steps, tell: Tell
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """By label, (12, 6) each: the mean shares of a sample of all records, and of the surest. A step a label."""
+        """By label, (12, 6) each: the mean shares of a sample of all records, and of the surest. A step a heatmap."""
         chosen = np.random.default_rng(seed).permutation(ids)[:AVERAGE_RECORDS]
-        surest = [ids[np.argsort(-p[:, k], kind="stable")[:SUREST_RECORDS]] for k in range(p.shape[1])]
-        total, done = sum(len(np.union1d(chosen, own)) for own in surest), 0
+        order = np.argsort(-p, axis=0, kind="stable")
+        surest = {label: ids[order[:SUREST_RECORDS, k]] for k, label in enumerate(self.predictor.labels)}
+        groups = [
+            (labels, reduce(np.union1d, [chosen, *(surest[label] for label in labels)]))
+            for labels in self._labels_by_heatmap()
+        ]
+        total, done = sum(len(both) for _, both in groups), 0
         averages, of_surest = {}, {}
-        for label, own in zip(self.predictor.labels, surest, strict=True):
-            both = np.union1d(chosen, own)
-            make = partial(self._shares, both, label, done, total, tell)
-            found = steps.once(f"shares-{label}", make)["shares"]
-            averages[label] = found[np.isin(both, chosen)].mean(axis=0)
-            of_surest[label] = found[np.isin(both, own)].mean(axis=0)
+        for labels, both in groups:
+            make = partial(self._shares, both, labels[0], done, total, tell)
+            found = steps.once("-".join(["shares", *labels]), make)["shares"]
+            for label in labels:
+                averages[label] = found[np.isin(both, chosen)].mean(axis=0)
+                of_surest[label] = found[np.isin(both, surest[label])].mean(axis=0)
             done += len(both)
         return averages, of_surest
+
+    def _labels_by_heatmap(self) -> list[Sequence[str]]:
+        """The labels that share a heatmap: all where the model's attention is the same for each, else each its own."""
+        labels = self.predictor.labels
+        same = self.method == ATTENTION and not self.predictor.attended_labels
+        return [labels] if same else [[label] for label in labels]
 
     def _shares(self, ids: np.ndarray, label: str, done: int, total: int, tell: Tell) -> dict[str, np.ndarray]:
         """`shares` (n, 12, 6) of the records' heatmaps; `done` of `total` were averaged before."""
@@ -160,11 +171,14 @@ class _Cohort:
     def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:
         """The rows of `cases` with everything but their probability."""
         found = {}
-        for label, own in cases.groupby("label", sort=False):
+        for labels in self._labels_by_heatmap():
+            own = cases[cases["label"].isin(labels)]
+            if own.empty:
+                continue
             ids = own["ecg_id"].unique()  # a record with two codes of one label has one heatmap for both
-            heatmaps = dict(zip(ids, self.heatmaps(ids, label), strict=True))
+            heatmaps = dict(zip(ids, self.heatmaps(ids, labels[0]), strict=True))
             for row, case in zip(own.index, own.itertuples(), strict=True):
-                found[row] = _scores(*heatmaps[case.ecg_id], table[case.code], averages[label])
+                found[row] = _scores(*heatmaps[case.ecg_id], table[case.code], averages[case.label])
         return cases.join(pd.DataFrame.from_dict(found, orient="index"))
 
     def heatmaps(self, ids: np.ndarray, label: str) -> list[tuple[np.ndarray, np.ndarray]]:

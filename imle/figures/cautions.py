@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from imle.explain.agreement import lead_segment_shares, overlap
-from imle.explain.attribution import METHODS
+from imle.explain.attribution import ATTENTION, METHODS
 from imle.explain.explanation import Explanation
 from imle.explain.trust_warnings import trust_warnings
-from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat
+from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 

@@ -12,14 +12,13 @@ from imle.attention import LEVELS
 from imle.ecg import MODEL_FS_HZ, Ecg
 from imle.errors import BadChoice
 from imle.explain.agreement import relevance
-from imle.explain.attribution import METHODS, USUAL_METHOD, attribute
+from imle.explain.attribution import ATTENTION, METHODS, USUAL_METHOD, attribute
 from imle.explain.explanation import Explanation
 from imle.explain.summary import LEADS_NAMED, summary
 from imle.figures.levels import LEVEL_MEANINGS, level_title
 from imle.inference import Predictor
 from imle.leads import LEADS
 
-ATTENTION = "attention"
 USUAL_LEVEL = "combined"
 # An attribution differs from sample to sample, and one of them can outshine all others; smoothed so far, standard
 # deviation 20 ms, it shows which wave is meant. Figures are made of it as it is.

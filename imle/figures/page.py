@@ -9,10 +9,11 @@ from html import escape
 
 from plotly.offline import get_plotlyjs
 
+from imle.explain.attribution import ATTENTION
 from imle.explain.explanation import Explanation
 from imle.explain.summary import caution, known_by, known_labels
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.heat import ATTENTION, USUAL_LEVEL, Heat, attention_heat, heat_text, leads_of, summary_with
+from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat, heat_text, leads_of, summary_with
 from imle.figures.levels import legend_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imle.errors import BadChoice
-from imle.explain.attribution import attribute, check_explains, index_of
+from imle.explain.attribution import ATTENTION, attribute, check_explains, index_of
 from imle.inference import Predictor, default_engine, load_model
 from imle.leads import LEADS
 from imle.model_folder import model_digest, replacing
@@ -25,7 +25,6 @@ from imle.shards.files import ID, Row, open_shard, rows_of
 
 REFUSED, LABEL = "refused", "label"
 ABOUT = b"imle"
-ATTENTION = "attention"
 
 
 @dataclass(frozen=True)
