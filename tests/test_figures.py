@@ -19,9 +19,9 @@ from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
 from imle.figures.heat import Heat, attention_heat, heat_of, leads_of, summary_with
 from imle.figures.page import explanation_page
-from imle.figures.sheet import TRACE_COLOURS, Outline, outline_frames, sheet_figure
+from imle.figures.sheet import Outline, outline_frames, sheet_figure
 from imle.figures.sheet_png import save_png
-from imle.figures.theme import DARK, LIGHT, band_colours, trace_colours
+from imle.figures.theme import DARK, LIGHT, band_colours
 from imle.labels import LABELS
 from imle.leads import LEADS
 
@@ -188,28 +188,48 @@ def test_hover_tells_lead_time_millivolts_and_value(fs_hz):
     assert attention.x0 + sample * attention.dx == pytest.approx(float(Sheet().x_mm(3.1)))
 
 
+def pairs(x, y) -> set[tuple[float, ...]]:
+    """The ends of every drawn piece of a line, in tenths of a millimetre."""
+    return {tuple(np.round(pair, 1)) for pair in np.c_[x[:-1], y[:-1], x[1:], y[1:]] if not np.isnan(pair).any()}
+
+
+def markers_of(figure) -> list:
+    return [trace for trace in figure.data if " to " in (trace.name or "")]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_coloured_trace_is_the_whole_trace_and_nothing_else(layout):
-    """Each pair of neighbouring samples of a panel is drawn in one colour; no line runs from one panel to the next."""
+def test_markers_lie_along_the_whole_trace_and_nothing_else_and_behind_it(layout):
+    """No marker runs from one panel to the next, none hides the ECG, and no stretch of the ECG is left without one."""
     ecg = ecg_with_pulses()
-    heatmap = np.random.default_rng(1).random((12, 1000)).astype(np.float32)
+    heatmap = (0.2 + 0.8 * np.random.default_rng(1).random((12, 1000))).astype(np.float32)
     figure = sheet_figure(ecg, heatmap, layout=layout, overlay="trace")
-    coloured = [trace for trace in figure.data if " to " in (trace.name or "")]
-    assert len(coloured) == TRACE_COLOURS
-    x, y = (np.concatenate([np.r_[trace[axis], np.nan] for trace in coloured]) for axis in "xy")
-    drawn = {tuple(np.round(pair, 3)) for pair in np.c_[x[:-1], y[:-1], x[1:], y[1:]] if not np.isnan(pair).any()}
-    wanted = set()
-    for line in (trace for trace in sheet_figure(ecg, layout=layout).data if trace.name in LEADS):
-        x, y = (line.x0 + np.arange(len(line.y)) * line.dx).astype(np.float32), line.y
-        wanted |= {tuple(np.round(pair, 3)) for pair in np.c_[x[:-1], y[:-1], x[1:], y[1:]]}
-    assert {tuple(np.round(pair, 1)) for pair in drawn} == {tuple(np.round(pair, 1)) for pair in wanted}
+    lines = [trace for trace in figure.data if trace.name in LEADS]
+    assert lines == [trace for trace in sheet_figure(ecg, layout=layout).data if trace.name in LEADS]
+    markers = markers_of(figure)
+    assert figure.data.index(markers[-1]) < figure.data.index(lines[0])
+    wanted = set().union(
+        *(pairs((line.x0 + np.arange(len(line.y)) * line.dx).astype(np.float32), line.y) for line in lines)
+    )
+    assert set().union(*(pairs(marker.x, marker.y) for marker in markers)) == wanted
 
 
-def test_coloured_trace_has_the_last_colour_where_attention_peaks():
+def test_where_a_heatmap_says_nothing_no_marker_lies():
+    """A marker that cannot be seen would still be sent to the browser: ten seconds of twelve leads again."""
+    heatmap = np.zeros((12, 1000), np.float32)
+    heatmap[4, 300:320] = 1
+    ecg = ecg_with_pulses()
+    figure = sheet_figure(ecg, heatmap, layout="12x1", overlay="trace")
+    drawn = sum(np.isfinite(marker.x).sum() for marker in markers_of(figure))
+    assert drawn == pytest.approx(0.2 * ecg.fs_hz + 1, abs=1)
+
+
+def test_a_marker_has_the_last_colour_and_the_most_width_where_attention_peaks():
     figure = sheet_figure(ecg_with_pulses(), heatmap_with_peak(), layout="12x1", overlay="trace")
     top = next(trace for trace in figure.data if " to 1.00" in (trace.name or ""))
     x = top.x[~np.isnan(top.x)]
     assert (x.min(), x.max()) == pytest.approx((float(Sheet().x_mm(3.0)), float(Sheet().x_mm(3.2))))
+    assert top.line.color == figure.layout.coloraxis.colorscale[-1][1]
+    assert top.line.width == max(marker.line.width for marker in markers_of(figure))
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
@@ -218,17 +238,16 @@ class TestTheme:
         seen = [over(colour, theme.paper) for colour in band_colours(theme, 64)]
         assert min(contrast(colour, rgb(theme.trace)) for colour in seen) >= 3
 
-    def test_coloured_trace_stands_out_from_the_paper(self, theme):
-        assert min(contrast(colour[:3], rgb(theme.paper)) for colour in trace_colours(theme, 64)) >= 3
+    def test_a_fifth_of_the_maximum_can_be_told_from_the_paper(self, theme):
+        """A scale that begins too near the paper shows the maximum alone."""
+        assert (
+            min(contrast(over(colour, theme.paper), rgb(theme.paper)) for colour in band_colours(theme, 64)[64 // 5 :])
+            >= 1.2
+        )
 
-    def test_a_fifth_of_the_maximum_stands_out_from_the_plain_trace(self, theme):
-        """A line of two pixels shows little colour: where only the maximum did, attention could not be found."""
-        assert min(contrast(colour[:3], rgb(theme.trace)) for colour in trace_colours(theme, 64)[64 // 5 :]) >= 2
-
-    @pytest.mark.parametrize("colours", [band_colours, trace_colours])
-    def test_more_attention_is_always_further_in_lightness(self, theme, colours):
+    def test_more_attention_is_always_further_in_lightness(self, theme):
         """Lightness alone carries the order, so that the scale reads in every kind of colour vision and in grey."""
-        steps = np.diff([luminance(over(colour, theme.paper)) for colour in colours(theme, 64)])
+        steps = np.diff([luminance(over(colour, theme.paper)) for colour in band_colours(theme, 64)])
         assert (steps > 0).all() or (steps < 0).all()
 
     def test_text_and_marks_contrast_with_the_paper(self, theme):

@@ -49,7 +49,9 @@ LABEL_HELP = (
     "Whose heatmap: an attribution is always one label's, attention only where the model looks for each label apart. The "
     "leading label is the one furthest above its threshold."
 )
-OVERLAY_HELP = "**band**: colour behind the trace  \n**trace**: the trace itself coloured  \n**off**: the ECG alone"
+OVERLAY_HELP = (
+    "**band**: colour over the height of the row  \n**trace**: a marker along the trace  \n**off**: the ECG alone"
+)
 
 
 @dataclass(frozen=True)

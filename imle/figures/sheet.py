@@ -33,7 +33,6 @@ from imle.figures.theme import (
     css,
     hover_label,
     theme_of,
-    trace_colours,
 )
 from imle.leads import LEADS
 
@@ -47,8 +46,8 @@ FOOT_CHARACTERS = 110
 FOOT_CHARACTERS_WITH_LEGEND = 56  # the scale's text ends before the legend begins, however narrow the sheet
 
 TRACE_WIDTH_PX = 1.35
-TRACE_COLOURS = 10
-WIDEST_COLOURED_PX = 4
+MARKER_COLOURS = 10
+MARKER_PX = (5, 13)
 BAND_COLOURS = 48
 BAND_GAP_PX = 3
 
@@ -88,8 +87,8 @@ def sheet_figure(
 ) -> go.Figure:
     """The first ten seconds of `ecg`, at its own sampling rate, with a heatmap (12, 1000) at 100 Hz over it.
 
-    The heatmap is shown as its share of its maximum over all leads: `overlay` is `band` (colour behind the trace),
-    `trace` (the trace itself coloured) or `off`; `opacity` in 0..1 says how strongly. `level_title` names it in the
+    The heatmap is shown as its share of its maximum over all leads: `overlay` is `band` (colour over the row's height),
+    `trace` (a marker along the trace, behind it) or `off`; `opacity` in 0..1 says how strongly. `level_title` names it in the
     legend. Attention is one such heatmap, the attribution of a label another; a signed one comes as its positive part,
     since the scale begins at 0. `outline` is framed and named under the sheet. Figure coordinates are millimetres
     of paper, 1 mm across locked to 1 mm up; a sheet wider than ten seconds at 25 mm/s begins at its left end and is
@@ -107,12 +106,10 @@ def sheet_figure(
     theme = theme_of(dark)
     share = None if heatmap is None or overlay == "off" else share_of_maximum(heatmap)
     signal_mv = centred_mv(ecg)
+    lines = plain_lines(sheet, signal_mv, ecg.fs_hz, theme)
+    colours = band_colours(theme, MARKER_COLOURS if overlay == "trace" else BAND_COLOURS, opacity)
     if share is not None and overlay == "trace":
-        colours = trace_colours(theme, TRACE_COLOURS, opacity)
-        lines = coloured_lines(sheet, signal_mv, ecg.fs_hz, share, colours)
-    else:
-        colours = band_colours(theme, BAND_COLOURS, opacity)
-        lines = plain_lines(sheet, signal_mv, ecg.fs_hz, theme)
+        lines = marker_lines(sheet, signal_mv, ecg.fs_hz, share, colours) + lines
     layout_of_figure = sheet_layout(
         sheet, ecg, theme, share is not None, [f"framed: {outline.title}"] if outline else []
     )
@@ -179,30 +176,32 @@ def plain_lines(sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, theme: Theme)
     return lines
 
 
-def coloured_lines(
+def marker_lines(
     sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, share: np.ndarray, colours: list[tuple]
 ) -> list[go.Scatter]:
-    """A line a colour: all stretches of all leads whose value falls into that colour, broken by NaN between them.
+    """A line a colour but the first, which cannot be seen: all stretches of all leads of that colour, NaN between them.
 
     The line also widens with the value, so that it does not speak by colour alone.
     """
     x_mm, y_mm, colour = coloured_samples(sheet, signal_mv, fs_hz, share)
+    widths_px = np.linspace(*MARKER_PX, len(colours))
     lines = []
-    for i, rgba in enumerate(colours):
+    for i, (rgba, width_px) in enumerate(zip(colours, widths_px, strict=True)):
+        if i == 0:
+            continue
         # A stretch ends on the first sample of the next, so that neighbouring colours meet.
         mine = colour == i
         kept = mine | np.r_[False, mine[:-1]]
         gap = np.r_[False, ~mine[:-1]] & mine & np.r_[False, kept[:-1]]
         kept_x, kept_y = x_mm[kept], y_mm[kept]
         breaks = np.flatnonzero((np.diff(np.flatnonzero(kept)) > 1) | gap[kept][1:]) + 1
-        width_px = TRACE_WIDTH_PX + (WIDEST_COLOURED_PX - TRACE_WIDTH_PX) * i / (TRACE_COLOURS - 1)
         lines.append(
             go.Scatter(
                 x=np.insert(kept_x, breaks, np.nan),
                 y=np.insert(kept_y, breaks, np.nan),
                 mode="lines",
                 line={"color": css(rgba), "width": width_px},
-                name=f"{i / TRACE_COLOURS:.2f} to {(i + 1) / TRACE_COLOURS:.2f}",
+                name=f"{i / len(colours):.2f} to {(i + 1) / len(colours):.2f}",
                 hoverinfo="skip",
             )
         )
@@ -215,7 +214,7 @@ def coloured_samples(
     """x, y in mm and colour number of every sample of every panel in turn; a NaN sample of no colour ends each."""
     n = signal_mv.shape[1]
     cell = np.minimum(np.round(np.arange(n) * MODEL_FS_HZ / fs_hz).astype(int), MODEL_SAMPLES - 1)
-    colours = np.minimum((share * TRACE_COLOURS).astype(int), TRACE_COLOURS - 1)[:, cell]
+    colours = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)[:, cell]
     parts = []
     for panel in sheet.panels:
         x_mm, y_mm = sheet.line(signal_mv, fs_hz, panel)

@@ -17,13 +17,8 @@ ICE = (
 # Round text, of the paper's colour: it stays readable where a line runs through it.
 HALO = ", ".join(f"{x}px {y}px 1px {{0}}" for x in (-1, 1) for y in (-1, 1))
 
-# A band begins at the end of the map that is nearest the paper and stops while a trace over it keeps 3:1.
-# A coloured trace begins at the other end, so that it stands out from the paper, and stops at 3:1 with it.
-BAND_SECTION = {"light": (1.0, 0.43), "dark": (0.1, 0.56)}
-TRACE_SECTION = {"light": (0.0, 0.58), "dark": (1.0, 0.42)}
-# A thin line shows little of its colour: even a small share must be told from the plain trace.
-TRACE_RISE = 0.4
-
+# A heatmap begins at the end of the map that is nearest the paper and stops while a trace over it keeps 3:1.
+SECTION = {"light": (1.0, 0.43), "dark": (0.1, 0.56)}
 # Below this share of the maximum a band fades into the paper, so that the grid stays clean where there is nothing.
 FADE_BELOW = 0.12
 
@@ -93,18 +88,10 @@ def theme_of(dark: bool) -> Theme:
 
 def band_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, float, float, float]]:
     """n colours from no attention to the maximum, to lie behind a trace: red, green, blue in 0..255, alpha in 0..1."""
+    first, last = SECTION[theme.name]
     return [
-        (*ice(place), opacity * min(1.0, i / (n - 1) / FADE_BELOW))
-        for i, place in enumerate(_places(BAND_SECTION, theme, n))
-    ]
-
-
-def trace_colours(theme: Theme, n: int, opacity: float = 1) -> list[tuple[float, float, float, float]]:
-    """n colours from no attention to the maximum, for a trace that is itself coloured; at opacity 0 it is plain."""
-    plain = rgb(theme.trace)
-    return [
-        (*(opacity * colour + (1 - opacity) * ink for colour, ink in zip(ice(place), plain, strict=True)), 1.0)
-        for place in _places(TRACE_SECTION, theme, n, TRACE_RISE)
+        (*ice(first + (last - first) * share), opacity * min(1.0, share / FADE_BELOW))
+        for share in (i / (n - 1) for i in range(n))
     ]
 
 
@@ -136,8 +123,3 @@ def colorscale(colours: list[tuple[float, float, float, float]], steps: bool = F
 def hover_label(theme: Theme) -> dict:
     """How Plotly draws the box under the pointer."""
     return {"bgcolor": theme.paper, "bordercolor": theme.rule, "font": {"family": FONT, "color": theme.ink}}
-
-
-def _places(sections: dict[str, tuple[float, float]], theme: Theme, n: int, rise: float = 1) -> list[float]:
-    first, last = sections[theme.name]
-    return [first + (last - first) * (i / (n - 1)) ** rise for i in range(n)]

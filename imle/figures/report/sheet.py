@@ -16,13 +16,13 @@ from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg
 from imle.figures.geometry import Panel, Sheet, centred_mv, share_of_maximum
 from imle.figures.levels import legend_title
 from imle.figures.report.page import SIZE_PT, Box, write, write_over
-from imle.figures.theme import LIGHT, band_colours, trace_colours
+from imle.figures.theme import LIGHT, band_colours
 from imle.leads import LEADS
 
 TRACE_PT = 0.7
-WIDEST_COLOURED_PT = 2.6
+MARKER_PT = (2.5, 7)
 COLOURS = 256
-TRACE_COLOURS = 32
+MARKER_COLOURS = 32
 BAND_GAP_MM = 0.6
 LEGEND_MM = (80, 1.8)
 GRIDS = ((1, LIGHT.grid_minor, 0.35), (5, LIGHT.grid_major, 0.5))  # step in mm, colour, width in points
@@ -43,8 +43,7 @@ class Overlay:
     @property
     def colours(self) -> ListedColormap:
         """From no attention to the maximum."""
-        scale, steps = (band_colours, COLOURS) if self.kind == "band" else (trace_colours, TRACE_COLOURS)
-        colours = scale(LIGHT, steps, self.opacity)
+        colours = band_colours(LIGHT, COLOURS if self.kind == "band" else MARKER_COLOURS, self.opacity)
         return ListedColormap([(r / 255, g / 255, b / 255, alpha) for r, g, b, alpha in colours])
 
 
@@ -62,10 +61,8 @@ def draw_sheet(
         draw_bands(page, sheet, overlay, place)
     furniture = [np.column_stack(sheet.calibration()), np.column_stack(sheet.separators())]
     if overlay and overlay.kind == "trace":
-        draw_coloured(page, lines, ecg.fs_hz, overlay, place)
-        draw_plain(page, furniture, place)
-    else:
-        draw_plain(page, [line for _, line in lines] + furniture, place)
+        draw_markers(page, lines, ecg.fs_hz, overlay, place)
+    draw_plain(page, [line for _, line in lines] + furniture, place)
     draw_lead_names(page, sheet, place)
 
 
@@ -122,25 +119,23 @@ def draw_plain(page: Axes, lines: list[np.ndarray], place: Transform) -> None:
     )
 
 
-def draw_coloured(
+def draw_markers(
     page: Axes, lines: list[tuple[Panel, np.ndarray]], fs_hz: float, overlay: Overlay, place: Transform
 ) -> None:
-    """The traces coloured by the heatmap; they also widen with it, so that they do not speak by colour alone."""
+    """The heatmap along the traces, behind them; it also widens with the value, so that it does not speak by colour alone."""
     pieces, levels = [], []
     for panel, line in lines:
         cell = np.round(panel.start_s * MODEL_FS_HZ + np.arange(len(line)) * MODEL_FS_HZ / fs_hz).astype(int)
         share = overlay.share[LEADS.index(panel.lead), np.minimum(cell, MODEL_SAMPLES - 1)]
-        level = np.minimum((share * TRACE_COLOURS).astype(int), TRACE_COLOURS - 1)
+        level = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)
         starts = np.r_[0, np.flatnonzero(np.diff(level)) + 1]
         # A piece ends on the first sample of the next, so that neighbouring colours meet.
         pieces += [line[first : after + 1] for first, after in pairwise([*starts, len(line)])]
         levels += level[starts].tolist()
-    widths_pt = TRACE_PT + (WIDEST_COLOURED_PT - TRACE_PT) * np.array(levels) / (TRACE_COLOURS - 1)
+    widths_pt = np.linspace(*MARKER_PT, MARKER_COLOURS)[levels]
     colours = overlay.colours(np.array(levels))
     page.add_collection(
-        LineCollection(
-            pieces, colors=colours, linewidths=widths_pt, transform=place, joinstyle="round", capstyle="round", zorder=3
-        )
+        LineCollection(pieces, colors=colours, linewidths=widths_pt, transform=place, joinstyle="round", zorder=2)
     )
 
 
