@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +13,13 @@ from imle.explain.summary import caution, known_by, known_labels
 from imle.figures.geometry import Sheet
 from imle.figures.heat import Heat, heat_text, leads_of, summary_with
 from imle.figures.report.bars import draw_bar, draw_leads
-from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, write
+from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, wrapped, write
 from imle.figures.report.sheet import LEGEND_MM, Overlay, draw_legend, draw_sheet
 from imle.figures.theme import LIGHT
 from imle.labels import LABEL_TITLES
 
 BAR_MM = 2.8
 LABEL_ROW_MM = 6.6  # title, gap and bar of one label
-SENTENCE_CHARACTERS = 165
 HEAD_MM = 198.5  # where the sentences under the title begin
 LINE_MM = 3.6
 HEAD_GAP_MM = 2
@@ -66,7 +64,7 @@ def draw_head(page: Axes, explanation: Explanation, heat: Heat, said: Sequence[s
     right = A4_MM[0] - box.left
     write(page, box.left, 202, f"ECG {explanation.ecg.id}", "title", weight="bold")
     write(page, right, 202, f"{explanation.model} · {explanation.engine}", colour=LIGHT.muted, ha="right")
-    lines = [line for sentence in said for line in textwrap.wrap(sentence, SENTENCE_CHARACTERS)]
+    lines = [line for sentence in said for line in wrapped(plain(sentence), right - box.left)]
     for i, line in enumerate(lines):
         write(page, box.left, HEAD_MM - LINE_MM * i, line, va="top")
     write(page, box.left, 5.5, f"{heat_text(explanation, heat)} {caution(explanation.ecg)}", "small", LIGHT.muted)
