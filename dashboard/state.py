@@ -21,7 +21,8 @@ from imle.ecg import Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
-from imle.figures.heat import attributing
+from imle.explain.attribution import labels_with
+from imle.figures.heat import attributed_each, attributing
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
@@ -174,7 +175,8 @@ def attribution(record: int, label: str, method: str) -> np.ndarray:
     """(12, 1000): what speaks for `label` in the record by `method`, as a heatmap. Raises as `explanation` does."""
     folder = chosen_model_folder()
     key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
-    return _attribution(record, label, method, key)
+    together = labels_with(predictor(), label, method)
+    return _attributions(record, together, method, key)[label]
 
 
 def ecg_for_the_eye(record: int) -> Ecg:
@@ -207,8 +209,7 @@ def upload_explanation(ecg: Ecg) -> Explanation:
 
 def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
     """What speaks for `label` in an uploaded ECG by `method`, as a heatmap; kept in the session alone."""
-    what = f"attributed {label} {method} {model_name()}"
-    return _once(ecg, what, lambda: attributing(predictor(), ecg)(label, method))
+    return _once(ecg, f"attributing {model_name()}", lambda: attributing(predictor(), ecg))(label, method)
 
 
 def forget_uploads() -> None:
@@ -309,8 +310,8 @@ def _explanation(record: int, key: tuple) -> Explanation:
 
 
 @st.cache_data(max_entries=64, show_spinner="Attributing the answer to the ECG")
-def _attribution(record: int, label: str, method: str, key: tuple) -> np.ndarray:
-    return attributing(predictor(), cohort().data.record(record))(label, method)
+def _attributions(record: int, labels: tuple[str, ...], method: str, key: tuple) -> dict[str, np.ndarray]:
+    return attributed_each(predictor(), cohort().data.record(record), labels, method)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -12,11 +12,13 @@ from made_up import made_up_ecg
 from scipy.stats import spearmanr
 
 from imle import load_model, models
-from imle.ecg import InvalidEcg
+from imle.ecg import Ecg, InvalidEcg
 from imle.errors import BadChoice
 from imle.explain import gradients
-from imle.explain.attribution import METHODS, attribute, completeness_error, methods_of
+from imle.explain.agreement import relevance
+from imle.explain.attribution import METHODS, attribute, attribute_each, completeness_error, methods_of
 from imle.explain.occlusion import hide
+from imle.figures.heat import attributing
 from imle.labels import INFARCTIONS, LABELS
 from imle.model_folder import Card, read_card, save_model
 
@@ -278,6 +280,32 @@ def test_a_record_alone_is_explained_as_in_a_batch(method, small_plus, signals_m
     alone = attribute(small_plus, signals_mv[1], "HYP", method)
     assert together.shape == (2, 12, 1000)
     np.testing.assert_allclose(together[1], alone, atol=1e-3 * np.abs(alone).max())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_asked_for_together_have_the_attributions_they_have_alone(method, small_plus, signals_mv):
+    """In another order, or summed, they would be drawn under another label's name."""
+    labels = ("STTC", "CD")
+    together = attribute_each(small_plus, signals_mv[:1], labels, method)
+    assert tuple(together) == labels
+    for label in labels:
+        alone = attribute(small_plus, signals_mv[:1], label, method)
+        np.testing.assert_allclose(together[label], alone, atol=1e-3 * np.abs(alone).max())
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.at_once])
+def test_the_next_label_of_a_record_costs_nothing_where_the_first_told_it(method, small_plus, signals_mv, monkeypatch):
+    """Occlusion by imle_net takes seconds a record; another label, and each guideline's, would take them again."""
+    asked, run = [], small_plus.run
+    monkeypatch.setattr(small_plus, "run", lambda given: asked.append(len(given)) or run(given))
+    find = attributing(small_plus, Ecg(signals_mv[0], 100))
+    first, once = find("MI", method), len(asked)
+    second = find("HYP", method)
+    assert len(asked) == once > 0
+    for label, found in (("MI", first), ("HYP", second)):
+        np.testing.assert_allclose(found, relevance(attribute(small_plus, signals_mv[0], label, method)), atol=1e-6)
+    with pytest.raises(BadChoice, match="no label"):
+        find("AFIB", method)
 
 
 def test_bfloat16_keeps_the_order(signals_mv):

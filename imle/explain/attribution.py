@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,21 +24,27 @@ class Method:
     """A way to explain a label.
 
     description: one sentence for the page that draws it. source: its paper. unit: of its values. compute: (predictor,
-    (n, 12, 1000) mV, index of the label) -> (n, 12, 1000).
+    (n, 12, 1000) mV, indices of labels) -> (labels, n, 12, 1000). at_once: whether all labels take no longer than one.
     """
 
     title: str
     description: str
     source: str
     unit: str
-    compute: Callable[[Predictor, np.ndarray, int], np.ndarray]
+    compute: Callable[[Predictor, np.ndarray, Sequence[int]], np.ndarray]
+    at_once: bool = False
 
 
-def attention(predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.ndarray:
-    """The combined attention, of label k where each label has its own; sums to 1 over the record."""
+def attention(predictor: Predictor, signals_mv: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """The combined attention, of each label of `ks` where each has its own; sums to 1 over the record."""
     found = predictor.attend(signals_mv)
-    label = predictor.labels[k] if predictor.attended_labels else None
-    return np.stack([found.heatmap("combined", i, label) for i in range(len(found))])
+    labels = [predictor.labels[k] if predictor.attended_labels else None for k in ks]
+    return np.stack([[found.heatmap("combined", i, label) for i in range(len(found))] for label in labels])
+
+
+def one_by_one(compute: Callable[[Predictor, np.ndarray, int], np.ndarray]):
+    """`compute` of one label, for several."""
+    return lambda predictor, signals_mv, ks: np.stack([compute(predictor, signals_mv, k) for k in ks])
 
 
 METHODS = {
@@ -47,21 +53,21 @@ METHODS = {
         "The size of the logit's change a mV at each sample, without its direction.",
         "doi:10.48550/arXiv.1312.6034",
         "logit/mV",
-        gradients.saliency,
+        one_by_one(gradients.saliency),
     ),
     "input_times_gradient": Method(
         "Input × gradient",
         "The logit's change a mV, times the sample's distance from 0 mV.",
         "doi:10.48550/arXiv.1605.01713",
         "logit",
-        gradients.input_times_gradient,
+        one_by_one(gradients.input_times_gradient),
     ),
     "integrated_gradients": Method(
         "Integrated gradients",
         f"The logit's difference from a record of 0 mV, shared among the samples along {gradients.STEPS} steps towards it.",
         "doi:10.48550/arXiv.1703.01365",
         "logit",
-        gradients.integrated_gradients,
+        one_by_one(gradients.integrated_gradients),
     ),
     "smoothgrad": Method(
         "SmoothGrad",
@@ -69,14 +75,14 @@ METHODS = {
         f"{gradients.NOISE_MV:g} mV.",
         "doi:10.48550/arXiv.1706.03825",
         "logit/mV",
-        gradients.smoothgrad,
+        one_by_one(gradients.smoothgrad),
     ),
     "guided_grad_cam": Method(
         "Guided Grad-CAM",
         "Where the last feature map speaks for the label, refined by the gradient that only passes what raises it.",
         "doi:10.1109/ICCV.2017.74",
         "logit/mV",
-        gradients.guided_grad_cam,
+        one_by_one(gradients.guided_grad_cam),
     ),
     "occlusion": Method(
         "Occlusion",
@@ -84,6 +90,7 @@ METHODS = {
         "doi:10.1007/978-3-319-10590-1_53",
         "logit",
         occlusion.occlusion,
+        at_once=True,
     ),
     "occlusion_waves": Method(
         "Occlusion of waves",
@@ -91,6 +98,7 @@ METHODS = {
         "doi:10.1007/978-3-319-10590-1_53",
         "logit",
         occlusion.occlusion_waves,
+        at_once=True,
     ),
     ATTENTION: Method(
         "Attention",
@@ -98,6 +106,7 @@ METHODS = {
         SOURCE_OF_ATTENTION,
         "share of the record",
         attention,
+        at_once=True,
     ),
 }
 
@@ -108,12 +117,27 @@ def attribute(predictor: Predictor, signals_mv: np.ndarray, label: str, method: 
     signals_mv: (12, 1000) or (n, 12, 1000) mV at 100 Hz. Signed where the method is: positive speaks for the label.
     BadChoice for an unknown method or label and for attention of a network without any; InvalidEcg for other signals.
     """
+    return attribute_each(predictor, signals_mv, [label], method)[label]
+
+
+def attribute_each(
+    predictor: Predictor, signals_mv: np.ndarray, labels: Sequence[str], method: str
+) -> dict[str, np.ndarray]:
+    """What `attribute` gives for each of `labels`; by a method that is `at_once` in the time of one."""
     check_explains(predictor, method)
     signals_mv = np.asarray(signals_mv, np.float32)
     alone = signals_mv.ndim == 2
     batch_mv = checked_signals(signals_mv[None] if alone else signals_mv)
-    found = METHODS[method].compute(predictor, batch_mv, index_of(predictor, label)).astype(np.float32)
-    return found[0] if alone else found
+    ks = [index_of(predictor, label) for label in labels]
+    found = METHODS[method].compute(predictor, batch_mv, ks).astype(np.float32)
+    return {label: one[0] if alone else one for label, one in zip(labels, found, strict=True)}
+
+
+def labels_with(predictor: Predictor, label: str, method: str) -> tuple[str, ...]:
+    """`label` and those whose attributions come with its own: all where the method is `at_once`. BadChoice as `attribute`."""
+    check_explains(predictor, method)
+    index_of(predictor, label)
+    return predictor.labels if METHODS[method].at_once else (label,)
 
 
 def completeness_error(predictor: Predictor, signals_mv: np.ndarray, label: str) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from imle.ecg import MODEL_SAMPLES
@@ -14,36 +16,36 @@ from imle.measure.segments import segments_of_signal
 WINDOW = 50
 
 
-def occlusion(predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.ndarray:
-    """What logit k loses when a window of one lead is hidden, for 12 x 20 windows of 0.5 s.
+def occlusion(predictor: Predictor, signals_mv: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """What each logit of `ks` loses when a window of one lead is hidden, for 12 x 20 windows of 0.5 s.
 
     Zeiler & Fergus 2014, doi:10.1007/978-3-319-10590-1_53. See `hidden_in_turn` for the values.
     """
     masks = _lead_by_lead(np.arange(MODEL_SAMPLES) // WINDOW)
-    return np.stack([hidden_in_turn(predictor, signal_mv, masks, k) for signal_mv in signals_mv])
+    return np.stack([hidden_in_turn(predictor, signal_mv, masks, ks) for signal_mv in signals_mv], axis=1)
 
 
-def occlusion_waves(predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.ndarray:
-    """What logit k loses when one lead's P, PQ, QRS, ST, T or TP is hidden, in all beats of the record at once.
+def occlusion_waves(predictor: Predictor, signals_mv: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """What each logit of `ks` loses when one lead's P, PQ, QRS, ST, T or TP is hidden, in all beats of the record at once.
 
     Samples whose wave segment is not known have 0, hence all of them where the record has no beats to measure.
     """
     masks = [_lead_by_lead(segments_of_signal(signal_mv)) for signal_mv in signals_mv]
-    return np.stack([hidden_in_turn(predictor, *one, k) for one in zip(signals_mv, masks, strict=True)])
+    return np.stack([hidden_in_turn(predictor, *one, ks) for one in zip(signals_mv, masks, strict=True)], axis=1)
 
 
-def hidden_in_turn(predictor: Predictor, signal_mv: np.ndarray, masks: np.ndarray, k: int) -> np.ndarray:
-    """(12, 1000): for each of (m, 12, 1000) masks, the logit's loss when its samples are hidden, shared evenly by them.
+def hidden_in_turn(predictor: Predictor, signal_mv: np.ndarray, masks: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """(ks, 12, 1000): for each of (m, 12, 1000) masks, the logit's loss when its samples are hidden, shared evenly by them.
 
     The values under a mask add up to the logit as it is minus the logit without what is there; they are positive where
     the stretch speaks for the label. What overlaps adds up.
     """
     if not len(masks):
-        return np.zeros_like(signal_mv)
+        return np.zeros((len(ks), *signal_mv.shape), np.float32)
     hidden_mv = hide(np.repeat(signal_mv[None], len(masks), axis=0), masks)
-    logits = predictor.run(np.concatenate([signal_mv[None], hidden_mv])).logits[:, k]
-    shares = (logits[0] - logits[1:]) / masks.sum(axis=(1, 2))
-    return np.tensordot(shares, masks.astype(np.float32), axes=1)
+    logits = predictor.run(np.concatenate([signal_mv[None], hidden_mv])).logits[:, list(ks)]
+    shares = (logits[0] - logits[1:]) / masks.sum(axis=(1, 2))[:, None]
+    return np.tensordot(shares.T, masks.astype(np.float32), axes=1)
 
 
 def hide(signals_mv: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from imle.attention import LEVELS
 from imle.ecg import MODEL_FS_HZ, Ecg
 from imle.errors import BadChoice
 from imle.explain.agreement import relevance
-from imle.explain.attribution import ATTENTION, METHODS, USUAL_METHOD, attribute
+from imle.explain.attribution import ATTENTION, METHODS, USUAL_METHOD, attribute_each, labels_with
 from imle.explain.explanation import Explanation
 from imle.explain.summary import LEADS_NAMED, summary
 from imle.figures.levels import LEVEL_MEANINGS, level_title
@@ -92,8 +92,22 @@ def heat_of(
 
 
 def attributing(predictor: Predictor, ecg: Ecg) -> Callable[[str, str], np.ndarray]:
-    """(label, method) -> (12, 1000), 0 or more: what speaks for the label in `ecg`, scaled to a sum of 1."""
-    return lambda label, method: relevance(attribute(predictor, ecg.for_model(), label, method)).astype(np.float32)
+    """(label, method) -> (12, 1000): what speaks for the label in `ecg`; it keeps what it found."""
+    kept: dict[tuple[str, str], np.ndarray] = {}
+
+    def find(label: str, method: str) -> np.ndarray:
+        if (label, method) not in kept:
+            found = attributed_each(predictor, ecg, labels_with(predictor, label, method), method)
+            kept.update({(one, method): heatmap for one, heatmap in found.items()})
+        return kept[label, method]
+
+    return find
+
+
+def attributed_each(predictor: Predictor, ecg: Ecg, labels: Sequence[str], method: str) -> dict[str, np.ndarray]:
+    """What speaks for each of `labels` in `ecg`: (12, 1000), 0 or more, scaled to a sum of 1."""
+    found = attribute_each(predictor, ecg.for_model(), labels, method)
+    return {label: relevance(values).astype(np.float32) for label, values in found.items()}
 
 
 def usual_heatmap(explanation: Explanation) -> str:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imle.errors import BadChoice
-from imle.explain.attribution import ATTENTION, attribute, check_explains, index_of
+from imle.explain.attribution import ATTENTION, attribute_each, check_explains, index_of
 from imle.inference import Predictor, default_engine, load_model
 from imle.leads import LEADS
 from imle.model_folder import model_digest, replacing
@@ -160,6 +160,6 @@ def _numbers(question: Question, predictor: Predictor, signals_mv: np.ndarray):
         for label in question.labels or (None,):
             yield label, attention.of(label).channel
     else:
-        for label in question.labels:
-            size = np.abs(attribute(predictor, signals_mv, label, question.method)).sum(axis=2, dtype=np.float64)
+        for label, found in attribute_each(predictor, signals_mv, question.labels, question.method).items():
+            size = np.abs(found).sum(axis=2, dtype=np.float64)
             yield label, size / np.maximum(size.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
