@@ -11,7 +11,8 @@ from imle.assets import DEMO_COHORT
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import AGE_BANDS
 from imle.explain import score_cohort as module
-from imle.explain.agreement import lead_segment_shares, relevance_mass, spread_over
+from imle.explain.agreement import lead_segment_shares, relevance, relevance_mass, spread_over
+from imle.explain.attribution import attribute
 from imle.explain.cohort_agreement import CELLS, SCORE_NAMES, read_agreement
 from imle.explain.guidelines import read_guidelines
 from imle.explain.score_cohort import diagnoses, score_cohort
@@ -100,7 +101,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_end(found, data, table, predi
         score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop)
     assert not out.exists()
     attributed = []
-    monkeypatch.setattr(module, "attribute", lambda *given: attributed.append(given) or attribute(*given))
+    monkeypatch.setattr(module, "attribute_each", lambda *given: attributed.append(given) or attribute_each(*given))
     again = score_cohort(predictor, data, FOLDS, "attention", table, out)
     pd.testing.assert_frame_equal(again.rows, found.rows, atol=1e-5)
     assert sum(len(given[1]) for given in attributed) == len(found.rows) - 8  # not once more what was done
@@ -108,13 +109,13 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_end(found, data, table, predi
     pd.testing.assert_frame_equal(read_agreement(out).rows, again.rows)
 
 
-attribute = module.attribute
+attribute_each = module.attribute_each
 
 
 def test_a_run_that_is_stopped_at_the_averages_keeps_those_it_has(data, table, predictor, tmp_path, monkeypatch):
     """They are most of what attributions of a fold take."""
     asked = []
-    monkeypatch.setattr(module, "attribute", lambda *given: asked.append(given[2]) or attribute(*given))
+    monkeypatch.setattr(module, "attribute_each", lambda *given: asked.extend(given[2]) or attribute_each(*given))
 
     def stop(what: str, done: int, total: int) -> None:
         if what == "averaging" and len(set(asked)) == 3:
@@ -122,7 +123,7 @@ def test_a_run_that_is_stopped_at_the_averages_keeps_those_it_has(data, table, p
 
     out = tmp_path / "plus.parquet"
     with pytest.raises(KeyboardInterrupt):
-        score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop)
+        score_cohort(predictor, data, FOLDS[:1], "saliency", table, out, tell=stop)
     assert set(asked) == set(predictor.labels[:3])
     asked.clear()
 
@@ -131,7 +132,7 @@ def test_a_run_that_is_stopped_at_the_averages_keeps_those_it_has(data, table, p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        score_cohort(predictor, data, FOLDS, "attention", table, out, tell=stop_scoring)
+        score_cohort(predictor, data, FOLDS[:1], "saliency", table, out, tell=stop_scoring)
     assert set(asked) == set(predictor.labels[3:])
 
 
@@ -144,7 +145,7 @@ def test_a_record_with_two_codes_of_a_label_is_explained_once(data, table, predi
         {"ecg_id": [first, other, first], "code": ["IMI", "ASMI", "ASMI"], "label": ["MI", "MI", "MI"]}, index=[4, 5, 6]
     )
     asked = []
-    monkeypatch.setattr(module, "attribute", lambda *given: asked.append(len(given[1])) or attribute(*given))
+    monkeypatch.setattr(module, "attribute_each", lambda *given: asked.append(len(given[1])) or attribute_each(*given))
     found = cohort.score(cases, table, averages)
     assert asked == [2]
     alone = cohort.score(cases.iloc[2:], table, averages)
@@ -152,19 +153,22 @@ def test_a_record_with_two_codes_of_a_label_is_explained_once(data, table, predi
     assert found.loc[4, "lead_mass"] != found.loc[6, "lead_mass"]
 
 
-def test_attention_that_all_labels_share_is_asked_for_once(data, table, tmp_path, monkeypatch):
-    """Asked for each label anew, the average of imle_net takes five times as long; the shares must stay each label's own."""
-    predictor = load_model("imle_net", "exact")
+@pytest.mark.parametrize("model", ["imle_net", "imle_net_plus"])
+def test_labels_told_at_once_are_asked_for_once(model, data, table, tmp_path, monkeypatch):
+    """Asked for each label anew, an average takes five times as long; the shares must stay each label's own."""
+    predictor = load_model(model, "exact")
     asked = []
-    monkeypatch.setattr(module, "attribute", lambda *given: asked.extend(given[1]) or attribute(*given))
+    monkeypatch.setattr(module, "attribute_each", lambda *given: asked.extend(given[1]) or attribute_each(*given))
     cohort, ids = module._Cohort(predictor, data, "attention"), data.ids(FOLDS)
     monkeypatch.setattr(module, "SUREST_RECORDS", 3)
     p = cohort.probabilities(ids, lambda *told: None)
     averages, surest = cohort.means(ids, p, 0, Steps(tmp_path / "net.parquet", {}), lambda *told: None)
     assert len(asked) == len(ids)
-    assert all((averages[label] == averages["CD"]).all() for label in LABELS)
+    assert (averages["MI"] == averages["CD"]).all() == (not predictor.attended_labels)
     for k, label in enumerate(LABELS):
-        shares = [lead_segment_shares(*one) for one in cohort.heatmaps(ids[np.argsort(-p[:, k])[:3]], label)]
+        own = ids[np.argsort(-p[:, k])[:3]]
+        heatmaps = relevance(attribute(predictor, data.signals(own), label, "attention"))
+        shares = list(map(lead_segment_shares, heatmaps, cohort.segments(own)))
         np.testing.assert_allclose(surest[label], np.mean(shares, axis=0), atol=1e-6)
     asked.clear()
     cases = pd.DataFrame({"ecg_id": [ids[0], ids[0]], "code": ["IMI", "LVH"], "label": ["MI", "HYP"]})

@@ -19,7 +19,7 @@ import pandas as pd
 from imle.errors import BadChoice
 from imle.evaluation.subgroups import attributes_of
 from imle.explain.agreement import SCORES, area, lead_segment_shares, overlap, relevance, spread_over
-from imle.explain.attribution import ATTENTION, attribute, check_explains
+from imle.explain.attribution import attribute_each, check_explains, labels_with
 from imle.explain.cohort_agreement import CELLS, LEAD_MASS, CohortAgreement, write_agreement
 from imle.explain.guidelines import Guideline
 from imle.explain.steps import Steps
@@ -135,60 +135,69 @@ class _Cohort:
     def means(
         self, ids: np.ndarray, p: np.ndarray, seed: int, steps: Steps, tell: Tell
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """By label, (12, 6) each: the mean shares of a sample of all records, and of the surest. A step a heatmap."""
+        """By label, (12, 6) each: the mean shares of a sample of all records, and of the surest.
+
+        Labels whose heatmaps are found together are one step, over the records that any of them needs.
+        """
         chosen = np.random.default_rng(seed).permutation(ids)[:AVERAGE_RECORDS]
         order = np.argsort(-p, axis=0, kind="stable")
         surest = {label: ids[order[:SUREST_RECORDS, k]] for k, label in enumerate(self.predictor.labels)}
-        groups = [
-            (labels, reduce(np.union1d, [chosen, *(surest[label] for label in labels)]))
-            for labels in self._labels_by_heatmap()
-        ]
-        total, done = sum(len(both) for _, both in groups), 0
+        needed = {
+            labels: reduce(np.union1d, [chosen, *(surest[label] for label in labels)])
+            for labels in self.labels_together()
+        }
+        total, done = sum(map(len, needed.values())), 0
         averages, of_surest = {}, {}
-        for labels, both in groups:
-            make = partial(self._shares, both, labels[0], done, total, tell)
-            found = steps.once("-".join(["shares", *labels]), make)["shares"]
-            for label in labels:
-                averages[label] = found[np.isin(both, chosen)].mean(axis=0)
-                of_surest[label] = found[np.isin(both, surest[label])].mean(axis=0)
-            done += len(both)
+        for labels, own in needed.items():
+            make = partial(self._shares, own, labels, done, total, tell)
+            for label, shares in steps.once("-".join(["means", *labels]), make).items():
+                averages[label] = shares[np.isin(own, chosen)].mean(axis=0)
+                of_surest[label] = shares[np.isin(own, surest[label])].mean(axis=0)
+            done += len(own)
         return averages, of_surest
 
-    def _labels_by_heatmap(self) -> list[Sequence[str]]:
-        """The labels that share a heatmap: all where the model's attention is the same for each, else each its own."""
-        labels = self.predictor.labels
-        same = self.method == ATTENTION and not self.predictor.attended_labels
-        return [labels] if same else [[label] for label in labels]
+    def labels_together(self) -> list[tuple[str, ...]]:
+        """The model's labels, those in one tuple whose heatmaps are found in the time of one."""
+        return list(dict.fromkeys(labels_with(self.predictor, label, self.method) for label in self.predictor.labels))
 
-    def _shares(self, ids: np.ndarray, label: str, done: int, total: int, tell: Tell) -> dict[str, np.ndarray]:
-        """`shares` (n, 12, 6) of the records' heatmaps; `done` of `total` were averaged before."""
-        found = []
+    def _shares(
+        self, ids: np.ndarray, labels: tuple[str, ...], done: int, total: int, tell: Tell
+    ) -> dict[str, np.ndarray]:
+        """By label, (n, 12, 6) shares of the records' heatmaps; `done` of `total` were averaged before."""
+        found = {label: [] for label in labels}
         for first in range(0, len(ids), STEP):
             tell("averaging", done + first, total)
-            found += [lead_segment_shares(*one) for one in self.heatmaps(ids[first : first + STEP], label)]
-        return {"shares": np.stack(found)}
+            some = ids[first : first + STEP]
+            for label, heatmaps in self.heatmaps(some, labels).items():
+                found[label] += map(lead_segment_shares, heatmaps, self.segments(some))
+        return {label: np.stack(shares) for label, shares in found.items()}
 
     def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:
         """The rows of `cases` with everything but their probability."""
         found = {}
-        for labels in self._labels_by_heatmap():
+        for labels in self.labels_together():
             own = cases[cases["label"].isin(labels)]
             if own.empty:
                 continue
-            ids = own["ecg_id"].unique()  # a record with two codes of one label has one heatmap for both
-            heatmaps = dict(zip(ids, self.heatmaps(ids, labels[0]), strict=True))
+            ids = own["ecg_id"].unique()  # a record with several codes is explained once
+            heatmaps, segments = self.heatmaps(ids, labels), self.segments(ids)
+            place = {ecg_id: i for i, ecg_id in enumerate(ids)}
             for row, case in zip(own.index, own.itertuples(), strict=True):
-                found[row] = _scores(*heatmaps[case.ecg_id], table[case.code], averages[case.label])
+                i = place[case.ecg_id]
+                found[row] = _scores(heatmaps[case.label][i], segments[i], table[case.code], averages[case.label])
         return cases.join(pd.DataFrame.from_dict(found, orient="index"))
 
-    def heatmaps(self, ids: np.ndarray, label: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Each record's heatmap for `label` (12, 1000), and the wave segments of its samples (1000,)."""
-        signals_mv = self.data.signals(ids)
-        heatmaps = relevance(attribute(self.predictor, signals_mv, label, self.method))
-        for ecg_id, signal in zip(ids, signals_mv, strict=True):
-            if ecg_id not in self._segments:  # a record has several labels, and finding its waves takes longest
-                self._segments[ecg_id] = segments_of_signal(signal)
-        return [(heatmap, self._segments[ecg_id]) for heatmap, ecg_id in zip(heatmaps, ids, strict=True)]
+    def heatmaps(self, ids: np.ndarray, labels: Sequence[str]) -> dict[str, np.ndarray]:
+        """By label, the records' heatmaps (n, 12, 1000)."""
+        found = attribute_each(self.predictor, self.data.signals(ids), labels, self.method)
+        return {label: relevance(attributions) for label, attributions in found.items()}
+
+    def segments(self, ids: np.ndarray) -> list[np.ndarray]:
+        """The wave segments of each record's samples, (1000,); kept, since to find a record's waves takes longest."""
+        missing = np.array([ecg_id for ecg_id in ids if ecg_id not in self._segments], int)
+        for ecg_id, signal_mv in zip(missing, self.data.signals(missing), strict=True):
+            self._segments[ecg_id] = segments_of_signal(signal_mv)
+        return [self._segments[ecg_id] for ecg_id in ids]
 
 
 def _scores(heatmap: np.ndarray, segments: np.ndarray, guideline: Guideline, average: np.ndarray) -> dict[str, float]:
