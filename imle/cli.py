@@ -231,6 +231,8 @@ def predict(
             complain(answer)
             continue
         print(as_list_item(answer, written) if as_json else as_line(answer), flush=True)
+        for remark in () if as_json else answer.get("remarks", ()):
+            complain(f"{answer['path']}: {remark}")
         written += 1
     if as_json:
         print("]" if written else "[]")
@@ -246,7 +248,12 @@ def guidelines(
     method: Annotated[str, typer.Option(help="attention, or a method of attribution.")] = "attention",
     fold: Annotated[int, typer.Option(min=1, max=10)] = 10,
     records: Annotated[
-        int | None, typer.Option(min=1, help="Of each diagnosis at most so many.", show_default="all")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Score at most so many of each diagnosis; averages are of the whole fold.",
+            show_default="all",
+        ),
     ] = None,
     table: Annotated[
         Path | None, typer.Option(help="Another guideline table.", show_default="assets/guidelines.toml")
@@ -315,7 +322,7 @@ def explain(
     label: Annotated[
         str | None, typer.Option(help="Whose heatmap, where each label has its own.", show_default="the leading label")
     ] = None,
-    layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2 or 3x4+II.")] = "12x1",
+    layout: Annotated[str, typer.Option(help="The picture's layout: 12x1, 6x2, 3x4 or 3x4+II.")] = "12x1",
     model: ModelName = "imle_net",
     engine: Engine = None,
     fs_hz: RateHint = None,
@@ -334,6 +341,7 @@ def explain(
         from imle.inference import load_model
         from imle.measure import measure
         from imle.model_folder import model_digest, same_model
+        from imle.remarks import remarks
 
         ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
         predictor, measured = load_model(model, engine), measure(ecg)
@@ -346,7 +354,7 @@ def explain(
         told = cautions(explanation, measured, [heat], is_of_model)
         reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told)
         written = write_explanation(reading, out, layout)
-    print(summary_with(explanation, heat), *reading.cautions_on(heat), sep="\n")
+    print(summary_with(explanation, heat), *remarks(ecg), *reading.cautions_on(heat), sep="\n")
     for file in written:
         print(f"  {file}")
 

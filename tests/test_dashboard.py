@@ -227,11 +227,15 @@ def test_the_guideline_panel_is_of_the_heatmaps_on_the_screen(dashboard, tiny_pt
     app = dashboard(EXPLAIN, record=record, reveal="yes")
     assert nowhere not in panel(app) and f"Share of the {attention};" in texts(app)
     app = dashboard(EXPLAIN, record=record, reveal="yes", level="occlusion")
-    assert nowhere in panel(app) and f"Share of the {occlusion};" in texts(app)
+    assert nowhere in panel(app) and f"Share of the {occlusion} for MI" in texts(app)
     assert f"Share of the {attention};" not in texts(app) and "On these leads" in panel(app)
     app = dashboard(EXPLAIN, record=record, reveal="yes", level="occlusion", other="combined")
     assert "<th scope='col'>Occlusion</th><th scope='col'>Combined attention</th>" in panel(app)
     assert panel(app).count(nowhere) == 1 and f"Share of the {attention};" in texts(app)
+    # Whatever label's attention the sheet shows, a diagnosis is held against that for its own label, and the page says so.
+    app = dashboard(EXPLAIN, record=record, reveal="yes", model="imle_net_plus", label="NORM")
+    assert "combined attention to NORM, share" in sheets(app)[0]
+    assert f"Share of the {attention} to MI" in texts(app)
 
 
 def test_a_model_that_only_has_a_shipped_ones_name_is_not_held_against_its_average(dashboard, monkeypatch, tmp_path):
@@ -294,6 +298,8 @@ def test_silenced_leads_change_the_answer(dashboard, tiny_ptbxl):
     signal_mv[:2] = 0
     for label, p in zip(LABELS, load_model("imle_net").predict(signal_mv[None])[0], strict=True):
         assert f"<i>{label}</i>" in shown and f"<b>{p:.2f}</b>" in shown
+    for before, after, change in re.findall(r">(\d\.\d\d)<.*?<b>(\d\.\d\d)</b>.*?<b>([+−]?\d\.\d\d)</b>", shown):
+        assert float(change.replace("−", "-")) == pytest.approx(float(after) - float(before))
     assert not sentences(app)
     linked = dashboard(EXPLAIN, record="7", reveal="yes", silent_leads=["I", "II"])
     assert shown in [html.proto.body for html in linked.get("html")]

@@ -334,7 +334,7 @@ def test_probability_bars_show_number_threshold_and_the_known_label_in_words(dar
 def test_summary_names_labels_leads_and_time():
     sentence = summary(explanation())
     start = "imle_net: MI 0.91 (above its threshold 0.43), STTC 0.47 (above its threshold 0.40); "
-    assert sentence.startswith(start + "attention is highest on III, aVF, II around 3.")
+    assert sentence.startswith(start + "attention is highest on III, aVF, II and peaks in III at 3.")
 
 
 def test_summary_says_when_no_label_reaches_its_threshold():
@@ -410,7 +410,7 @@ def test_the_sentence_and_the_leads_are_of_the_heatmap_that_is_shown():
     heatmap[LEADS.index("V2"), 400] = 0.6
     heatmap[LEADS.index("aVR"), 700] = 0.4
     heat, said = Heat("occlusion", "MI", heatmap), explanation()
-    assert summary_with(said, heat).endswith("occlusion for MI is highest on V2, aVR, I around 4.0 s.")
+    assert summary_with(said, heat).endswith("occlusion for MI is highest on V2, aVR, I and peaks in V2 at 4.0 s.")
     assert summary_with(said, attention_heat(said, "beat")) == summary_with(said, None) == summary(said)
     assert leads_of(said, heat).shares["V2"] == pytest.approx(0.6)
     assert leads_of(said, attention_heat(said)).shares == said.lead_importance
@@ -448,7 +448,7 @@ def test_a_sheet_that_goes_on_says_what_is_out_of_sight():
 
 
 def test_the_seconds_are_marked_along_the_foot():
-    """The sentence says `around 3.5 s`, which nobody finds on a sheet without them."""
+    """The sentence says `at 3.5 s`, which nobody finds on a sheet without them."""
     (marks,) = traces(sheet_figure(ecg_with_pulses()), "seconds")
     assert marks.x[::3] == pytest.approx([LEFT_MM + 25 * second for second in range(11)])
 

@@ -317,6 +317,16 @@ def test_without_the_reveal_nothing_of_the_model_is_printed():
     assert b"attention" not in sheet_svg(hidden)
 
 
+@pytest.mark.parametrize("revealed", [True, False])
+def test_what_is_unusual_about_the_ecg_is_printed(revealed):
+    """Leads that were computed, or an offset, are not to be seen on the sheet."""
+    ecg = pulses(derived_leads=["III", "aVR", "aVL", "aVF"])
+    shown = reading(ecg) if revealed else reading(ecg, explanation=None)
+    said = "III, aVR, aVL and aVF were not recorded but computed from I and II."
+    assert said in text_of(report_pdf(shown))
+    assert reading_json(shown)["remarks"] == [said]
+
+
 @pytest.mark.parametrize("overlay", ["band", "trace"])
 def test_heatmap_is_printed_in_colour_and_gone_when_off(overlay):
     def blue(kind):
@@ -430,6 +440,8 @@ def test_json_holds_everything_on_the_page():
     assert said["paper"]["layout"] == "3x4+II"
     assert said["measurements"]["values"]["qt"]["value"] == 381
     assert said["statements"][0] == {"code": "IMI", "description": STATEMENTS[0][1], "likelihood": 80}
+    assert said["statements"][1]["likelihood"] is None  # not given, which 0 % would not be
+    assert said["remarks"] == []
     opinion = said["opinion"]
     assert opinion["probabilities"] == PROBABILITIES
     assert opinion["thresholds"] == THRESHOLDS

@@ -87,6 +87,23 @@ def test_what_was_uploaded_is_there_again_after_another_page(page):
     assert sheets(page) == 1
 
 
+def test_the_ecg_that_was_just_added_is_the_one_on_the_page(page):
+    """The sheet of the one before would be read as that of the patient whose file was just put in."""
+    put(page, one=ONE)
+    put(page, one=ONE, other=OTHER)
+    assert page.selectbox(key="upload_choice").value == "other.edf" and "500 Hz" in texts(page)
+    page.selectbox(key="upload_choice").set_value("one.edf").run()
+    assert "100 Hz" in texts(page)
+    put(page, one=ONE, other=OTHER, letter=b"no ECG")
+    assert page.selectbox(key="upload_choice").value == "one.edf"
+
+
+def test_an_offset_that_the_sheet_does_not_show_is_said(page):
+    """The model answers such an ECG otherwise, beside a sheet that looks like any other."""
+    put(page, off=edf({lead: mv + (lead == "V1") for lead, mv in MV.items()}, 100).files["record.edf"])
+    assert any("V1 lies 1.0 mV off zero" in warning.value for warning in page.warning)
+
+
 def test_facts_that_were_typed_are_not_asked_for_again(page):
     """Rate and unit would have to be typed at every return."""
     put(page, table=table(MV, 100, name="{}").files["record.csv"])

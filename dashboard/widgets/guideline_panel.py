@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -42,6 +43,14 @@ class Held:
     @property
     def title(self) -> str:
         return "combined attention" if self.method == ATTENTION else METHODS[self.method].title.lower()
+
+    def title_for(self, labels: Sequence[str]) -> str:
+        """The title with the labels whose heatmaps they are, where each label has its own."""
+        if self.method == ATTENTION and self.explanation.label is None:
+            return self.title
+        whose = list(dict.fromkeys(labels))
+        own = "" if len(whose) == 1 else ", for each diagnosis its own"
+        return f"{self.title} {'to' if self.method == ATTENTION else 'for'} {' and '.join(whose)}{own}"
 
     def of(self, label: str) -> np.ndarray:
         """(12, 1000), the heatmap for `label`."""
@@ -106,7 +115,7 @@ def guideline_panel(subject: Subject, explanation: Explanation, measured: Measur
         figure_table("The heatmap beside the guidelines", [*HEAD, *shares], rows, state.dark())
         for one in held:
             beside = "by chance, and of the average record's heatmap" if one.has_average else "by chance"
-            note(f"Share of the {one.title}; in brackets {beside}.")
+            note(f"Share of the {one.title_for([place.superclass for place in found.values()])}; in brackets {beside}.")
     else:
         note(
             "No diagnosis is stated that has a place of its own; choose one to hold its criteria and the heatmap against."

@@ -22,6 +22,7 @@ from imle.figures.cautions import cautions
 from imle.figures.heat import Heat, heat_of
 from imle.filters import display_filter
 from imle.measure import Measurements
+from imle.remarks import remarks
 
 
 def reading(subject: Subject, view: View, report_place) -> None:
@@ -48,6 +49,8 @@ def reading(subject: Subject, view: View, report_place) -> None:
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
+    for sentence in remarks(subject.ecg):
+        st.warning(plain(sentence))
     shown, told = [], {}
     if explanation:
         in_words(explanation, heat)

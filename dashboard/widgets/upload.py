@@ -67,9 +67,13 @@ def _read(files) -> dict[str, Ecg]:
     """The ECGs by file; each file that is none gets its sentence, each fact that is missing its field."""
     key = tuple(file.file_id for file in files), _hints_given()
     if st.session_state.get(state.UPLOADS_READ, (None,))[0] != key:
+        before = _readable(st.session_state.get(state.UPLOADS_READ, (None, {}))[1])
         state.forget_uploads()
         results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
         st.session_state[state.UPLOADS_READ] = (key, results)
+        added = [name for name in _readable(results) if name not in before]
+        if before and added:  # else the sheet of one patient would stay under the name of the next
+            st.session_state[state.UPLOAD_CHOICE] = added[0]
     results = st.session_state[state.UPLOADS_READ][1]
     unsaid = {fact for result in results.values() if isinstance(result, MissingFacts) for fact in result.facts}
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):

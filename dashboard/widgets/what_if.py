@@ -36,7 +36,12 @@ def what_if(subject: Subject, explanation: Explanation, measured: Measurements) 
         signal_mv = explanation.ecg.for_model()
         after = state.predictor().predict(hide(signal_mv[None], hidden[None]))[0]
         rows = [
-            row(f"{LABEL_TITLES[label]} <i>{label}</i>", f"{before:.2f}", f"<b>{now:.2f}</b>", gain_alone(now - before))
+            row(
+                f"{LABEL_TITLES[label]} <i>{label}</i>",
+                f"{before:.2f}",
+                f"<b>{now:.2f}</b>",
+                gain_alone(round(now, 2) - round(before, 2)),
+            )
             for (label, before), now in zip(explanation.probabilities.items(), after.tolist(), strict=True)
         ]
         figure_table("Probabilities with parts silenced", ["", "As recorded", "Silenced", "Change"], rows, state.dark())

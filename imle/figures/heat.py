@@ -9,12 +9,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from imle.attention import LEVELS
-from imle.ecg import MODEL_FS_HZ, Ecg
+from imle.ecg import Ecg
 from imle.errors import BadChoice
 from imle.explain.agreement import relevance
 from imle.explain.attribution import ATTENTION, METHODS, USUAL_METHOD, attribute_each, labels_with
 from imle.explain.explanation import Explanation
-from imle.explain.summary import LEADS_NAMED, summary
+from imle.explain.summary import LEADS_NAMED, summary, where_highest
 from imle.figures.levels import LEVEL_MEANINGS, level_title
 from imle.inference import Predictor
 from imle.leads import LEADS
@@ -128,8 +128,7 @@ def summary_with(explanation: Explanation, heat: Heat | None) -> str:
     if heat is None or heat.method == ATTENTION:
         return summary(explanation)
     leads = sorted(LEADS, key=heat.lead_shares.get, reverse=True)[:LEADS_NAMED]
-    peak_s = np.argmax(heat.values.sum(axis=0)) / MODEL_FS_HZ
-    return summary(explanation, f"{heat.title} is highest on {', '.join(leads)} around {peak_s:.1f} s")
+    return summary(explanation, where_highest(heat.title, leads, heat.values))
 
 
 def heat_text(explanation: Explanation, heat: Heat | None) -> str:

@@ -17,6 +17,7 @@ from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat, heat_text, lead
 from imle.figures.levels import legend_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
+from imle.remarks import remarks
 
 # The page may load nothing: its scripts, styles and pictures are all inside it.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -93,7 +94,7 @@ def heat_patch(explanation: Explanation, heat: Heat, layout: str, cautions: Sequ
         "meaning": heat.meaning,
         "shared": heat_text(explanation, heat),
         "summary": summary_with(explanation, heat),
-        "cautions": list(cautions),
+        "cautions": [*remarks(explanation.ecg), *cautions],
         "leads": {
             "title": leads.title,
             "caption": leads.caption,

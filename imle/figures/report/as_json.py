@@ -15,6 +15,7 @@ from imle.figures.heat import Heat, leads_of, summary_with
 from imle.figures.report.assembly import paper_of
 from imle.figures.report.reading import Reading
 from imle.figures.report.words import record_facts, today
+from imle.remarks import remarks
 
 
 def reading_json(reading: Reading) -> dict:
@@ -28,6 +29,7 @@ def reading_json(reading: Reading) -> dict:
         "printed": today(),
         "caution": caution(reading.ecg),
         "record": record_facts(reading.ecg),
+        "remarks": list(remarks(reading.ecg)),
         "view": _sheet_json(reading.sheet) | {
             "overlay": reading.overlay,
             "opacity": reading.opacity,
@@ -35,7 +37,7 @@ def reading_json(reading: Reading) -> dict:
         "paper": _sheet_json(sheet) | {"note": difference},
         "measurements": reading.measurements.to_json() if reading.measurements else None,
         "statements": [
-            {"code": code, "description": description, "likelihood": float(likelihood)}
+            {"code": code, "description": description, "likelihood": float(likelihood) or None}  # 0: not given
             for code, description, likelihood in reading.statements
         ],
         "opinion": _opinion(reading, reading.explanation) if reading.explanation else None,

@@ -32,6 +32,7 @@ from imle.figures.report.reading import Reading
 from imle.figures.report.sheet import LEGEND_MM, Overlay, beyond_paper, draw_legend, draw_sheet
 from imle.figures.theme import LIGHT
 from imle.measure import Measurements
+from imle.remarks import remarks
 
 LEFT_MM = 13.5
 RIGHT_MM = A4_MM[0] - LEFT_MM
@@ -158,7 +159,7 @@ def draw_paper(page: Axes, reading: Reading, heat: Heat | None, sheet: Sheet, bo
 
 
 def draw_cautions(page: Axes, reading: Reading, heat: Heat | None, top: float) -> float:
-    """What the heatmap does not show, a line or two a sentence under the sheet; returns how high what follows may reach."""
+    """What is unusual about the ECG, and what the heatmap does not show, under the sheet; returns how high what follows may reach."""
     for line in caution_lines(reading, heat):
         top -= pitch_mm("note")
         write(page, LEFT_MM, top, line, "note")
@@ -166,7 +167,8 @@ def draw_cautions(page: Axes, reading: Reading, heat: Heat | None, top: float) -
 
 
 def caution_lines(reading: Reading, heat: Heat | None) -> list[str]:
-    return [line for sentence in reading.cautions_on(heat) for line in wrapped(plain(sentence), WIDTH_MM, "note")]
+    said = (*remarks(reading.ecg), *reading.cautions_on(heat))
+    return [line for sentence in said for line in wrapped(plain(sentence), WIDTH_MM, "note")]
 
 
 def draw_opinion(page: Axes, reading: Reading, heat: Heat | None, height_mm: float) -> None:

@@ -1,0 +1,91 @@
+"""What is said of an ECG that was recorded or read out of the ordinary."""
+
+import json
+
+import numpy as np
+import pytest
+from made_up import made_up_ecg
+from typer.testing import CliRunner
+
+from imle.cli import app
+from imle.ecg import Ecg
+from imle.leads import LEADS
+from imle.ptbxl import PtbXl
+from imle.remarks import remarks
+
+
+def changed(change, fs_hz: float = 500, **meta) -> Ecg:
+    signal_mv = made_up_ecg(1, fs_hz=fs_hz).astype(np.float32)
+    signal_mv -= np.median(signal_mv, axis=1, keepdims=True)
+    change(signal_mv)
+    return Ecg(signal_mv, fs_hz, "1", meta)
+
+
+def off(leads, mv):
+    def change(signal_mv):
+        signal_mv[[LEADS.index(lead) for lead in leads]] += mv
+
+    return change
+
+
+def flat(lead, first, stop):
+    def change(signal_mv):
+        signal_mv[LEADS.index(lead), first:stop] = 0
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("ecg", "said"),
+    [
+        (changed(lambda signal_mv: None), []),
+        (changed(off(["V1"], 0.25)), []),
+        (changed(off(["V1"], -1)), ["V1 lies 1.0 mV off zero"]),
+        (changed(off(["I", "V6"], 0.5)), ["I and V6 lie up to 0.5 mV off zero"]),
+        (changed(off(LEADS, 20)), ["All leads lie up to 20.0 mV off zero"]),
+        (changed(flat("V3", 2000, 2900)), []),
+        (changed(flat("V3", 2000, 5000)), ["No signal (a flat line) in V3 for 6.0 s."]),
+        (changed(flat("aVL", 0, 300), fs_hz=100), ["No signal (a flat line) in aVL for 3.0 s."]),
+        (changed(off([], 0), derived_leads=["III"]), ["III was not recorded but computed from I and II."]),
+        (
+            changed(off([], 0), derived_leads=["III", "aVR", "aVL"]),
+            ["III, aVR and aVL were not recorded but computed from I and II."],
+        ),
+        (changed(off([], 0), assumed_order=list(LEADS)), ["The file does not name its leads"]),
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_said(ecg, said):
+    """A lead that fell off reads as a quiet one; an offset that the sheet hides changes the model's answer."""
+    found = remarks(ecg)
+    assert len(found) == len(said)
+    assert all(one.startswith(words) for one, words in zip(found, said, strict=True))
+
+
+def test_the_shell_says_it_with_every_answer(tmp_path):
+    """The probabilities of such a file look as sure as any others."""
+    path = tmp_path / "off.npy"
+    np.save(path, changed(off(LEADS, 1), fs_hz=100).signal_mv)
+    words = [str(path), "--fs-hz", "100", "--unit", "mV"]
+    printed = CliRunner().invoke(app, ["predict", *words])
+    assert printed.exit_code == 0
+    assert printed.stdout.count("\n") == 1
+    assert f"imle: {path}: All leads lie up to 1.0 mV off zero" in printed.stderr
+    (answer,) = json.loads(CliRunner().invoke(app, ["predict", "--json", *words]).stdout)
+    assert [one.split(";")[0] for one in answer["remarks"]] == [
+        "The file does not name its leads",
+        "All leads lie up to 1.0 mV off zero, which the sheet does not show",
+    ]
+    explained = CliRunner().invoke(app, ["explain", *words, "--out", str(tmp_path / "out")])
+    assert "1.0 mV off zero" in explained.stdout
+    data = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    assert data["remarks"] == answer["remarks"]
+    assert "1.0 mV off zero" in (tmp_path / "out" / "explanation.html").read_text()
+
+
+@pytest.mark.ptbxl
+def test_few_records_are_out_of_the_ordinary(ptbxl_root):
+    """Said of every tenth record, nobody would read it."""
+    data = PtbXl(ptbxl_root)
+    ids = data.ids([9])[:500]
+    said = [remarks(Ecg(signal_mv, 100)) for signal_mv in data.signals(ids)]
+    assert sum(map(bool, said)) < 15
