@@ -31,6 +31,10 @@ def reading(subject: Subject, view: View, report_place) -> None:
     ecg = _filtered(subject.ecg, view)
     explanation = _explanation(subject, view.label) if view.revealed else None
     heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
+    said = remarks(subject.ecg)
+    if said:
+        with st.container(key="remarks"):
+            st.warning("  \n".join(map(plain, said)))
     picture = st.container(key="picture")
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:
@@ -49,8 +53,6 @@ def reading(subject: Subject, view: View, report_place) -> None:
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
-    for sentence in remarks(subject.ecg):
-        st.warning(plain(sentence))
     shown, told = [], {}
     if explanation:
         in_words(explanation, heat)
