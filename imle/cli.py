@@ -352,9 +352,9 @@ def explain(
         heat = heat_of(explanation, heatmap or usual_heatmap(explanation), label, attributing(predictor, ecg))
         is_of_model = partial(same_model, digest=model_digest(predictor.folder), network=predictor.card.network)
         told = cautions(explanation, measured, [heat], is_of_model)
-        reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told)
+        reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told, remarks=remarks(ecg))
         written = write_explanation(reading, out, layout)
-    print(summary_with(explanation, heat), *remarks(ecg), *reading.cautions_on(heat), sep="\n")
+    print(summary_with(explanation, heat), *reading.remarks, *reading.cautions_on(heat), sep="\n")
     for file in written:
         print(f"  {file}")
 

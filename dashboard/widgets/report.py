@@ -16,6 +16,7 @@ from imle.explain import Explanation
 from imle.figures.heat import Heat
 from imle.measure import Measurements
 from imle.model_folder import Card
+from imle.remarks import remarks
 
 USUAL_LAYOUT = next(iter(LAYOUTS))
 
@@ -48,7 +49,7 @@ def report_menu(
             )  # fmt: skip
         if explanation:
             st.download_button(
-                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(explanation, heats, cautions),
+                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(subject, explanation, heats, cautions),
                 f"{name}.html", "text/html", on_click="ignore", key="download_html", width="stretch",
             )  # fmt: skip
 
@@ -77,6 +78,7 @@ def _reading(
         overlay=view.overlay,
         opacity=view.opacity,
         cautions=cautions,
+        remarks=remarks(subject.ecg),
         card=card,
         statements=statements if view.revealed else (),
     )
@@ -106,10 +108,12 @@ def _json(reading) -> str:
     return json.dumps(reading_json(reading)) + "\n"
 
 
-def _page(explanation: Explanation, heats: Sequence[Heat], cautions: Mapping[str, Sequence[str]]) -> str:
+def _page(
+    subject: Subject, explanation: Explanation, heats: Sequence[Heat], cautions: Mapping[str, Sequence[str]]
+) -> str:
     from imle.figures.page import explanation_page
 
-    return explanation_page(explanation, heats, cautions=cautions)
+    return explanation_page(explanation, heats, cautions=cautions, remarks=remarks(subject.ecg))
 
 
 FILES = (

@@ -9,15 +9,13 @@ from imle.figures.geometry import Sheet
 from imle.figures.page import explanation_page
 from imle.figures.report import Reading, heat_json, report_pdf
 from imle.figures.sheet_png import save_png
-from imle.remarks import remarks
 
 
 def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]:
     """Write explanation.json, heatmap.png (in `layout`), report.pdf and explanation.html (every heatmap) into `out`.
 
-    reading: with an explanation and one heatmap, which all four show with its cautions and with `imle.remarks` on the
-    ECG. The report stands in the reading's own layout at true scale. BadChoice, with nothing written, for an unknown
-    layout.
+    reading: with an explanation and one heatmap, which all four show with its cautions and the remarks on the ECG. The
+    report stands in the reading's own layout at true scale. BadChoice, with nothing written, for an unknown layout.
     """
     Sheet(layout)  # refused before anything is written
     out = Path(out)
@@ -26,10 +24,10 @@ def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]
         out / name for name in ("explanation.json", "heatmap.png", "report.pdf", "explanation.html")
     )
     explanation, (heat,) = reading.explanation, reading.heats
-    said = remarks(reading.ecg)
-    shown = {"shown": heat_json(heat), "remarks": list(said), "cautions": list(reading.cautions_on(heat))}
+    said = (*reading.remarks, *reading.cautions_on(heat))
+    shown = {"shown": heat_json(heat), "remarks": list(reading.remarks), "cautions": list(reading.cautions_on(heat))}
     data.write_text(json.dumps(explanation.to_json() | shown) + "\n")
-    save_png(explanation, heat, picture, layout=layout, cautions=(*said, *reading.cautions_on(heat)))
+    save_png(explanation, heat, picture, layout=layout, cautions=said)
     report.write_bytes(report_pdf(reading))
-    page.write_text(explanation_page(explanation, [heat], cautions=reading.cautions))
+    page.write_text(explanation_page(explanation, [heat], cautions=reading.cautions, remarks=reading.remarks))
     return [data, picture, report, page]

@@ -17,7 +17,6 @@ from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat, heat_text, lead
 from imle.figures.levels import legend_title
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
-from imle.remarks import remarks
 
 # The page may load nothing: its scripts, styles and pictures are all inside it.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -28,12 +27,14 @@ def explanation_page(
     shown: Sequence[Heat] = (),
     layout: str = "3x4+II",
     cautions: Mapping[str, Sequence[str]] | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, leads.
 
     The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens; the
-    sentence, the cautions and the leads' bars follow the choice. cautions: by method (see `imle.figures.cautions`). It
-    follows the reader's light or dark setting. BadChoice for an unknown layout.
+    sentence, the cautions and the leads' bars follow the choice. cautions: by method (see `imle.figures.cautions`).
+    remarks: what is unusual about the ECG, which stands above them. The page follows the reader's light or dark
+    setting. BadChoice for an unknown layout.
     """
     record = escape(explanation.ecg.id or "ECG")
     heats = {heat.name: heat for heat in [*map(partial(attention_heat, explanation), explanation.levels), *shown]}
@@ -54,7 +55,7 @@ def explanation_page(
         figures=script_safe(figures(explanation, first, layout)),
         levels=script_safe(
             {
-                name: heat_patch(explanation, heat, layout, (cautions or {}).get(heat.method, ()))
+                name: heat_patch(explanation, heat, layout, (*remarks, *(cautions or {}).get(heat.method, ())))
                 for name, heat in heats.items()
             }
         ),
@@ -94,7 +95,7 @@ def heat_patch(explanation: Explanation, heat: Heat, layout: str, cautions: Sequ
         "meaning": heat.meaning,
         "shared": heat_text(explanation, heat),
         "summary": summary_with(explanation, heat),
-        "cautions": [*remarks(explanation.ecg), *cautions],
+        "cautions": list(cautions),
         "leads": {
             "title": leads.title,
             "caption": leads.caption,

@@ -15,7 +15,6 @@ from imle.figures.heat import Heat, leads_of, summary_with
 from imle.figures.report.assembly import paper_of
 from imle.figures.report.reading import Reading
 from imle.figures.report.words import record_facts, today
-from imle.remarks import remarks
 
 
 def reading_json(reading: Reading) -> dict:
@@ -29,7 +28,7 @@ def reading_json(reading: Reading) -> dict:
         "printed": today(),
         "caution": caution(reading.ecg),
         "record": record_facts(reading.ecg),
-        "remarks": list(remarks(reading.ecg)),
+        "remarks": list(reading.remarks),
         "view": _sheet_json(reading.sheet) | {
             "overlay": reading.overlay,
             "opacity": reading.opacity,

@@ -32,7 +32,6 @@ from imle.figures.report.reading import Reading
 from imle.figures.report.sheet import LEGEND_MM, Overlay, beyond_paper, draw_legend, draw_sheet
 from imle.figures.theme import LIGHT
 from imle.measure import Measurements
-from imle.remarks import remarks
 
 LEFT_MM = 13.5
 RIGHT_MM = A4_MM[0] - LEFT_MM
@@ -167,7 +166,7 @@ def draw_cautions(page: Axes, reading: Reading, heat: Heat | None, top: float) -
 
 
 def caution_lines(reading: Reading, heat: Heat | None) -> list[str]:
-    said = (*remarks(reading.ecg), *reading.cautions_on(heat))
+    said = (*reading.remarks, *reading.cautions_on(heat))
     return [line for sentence in said for line in wrapped(plain(sentence), WIDTH_MM, "note")]
 
 

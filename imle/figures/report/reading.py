@@ -22,7 +22,8 @@ class Reading:
     ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
     the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show. overlay:
     `band`, `trace` or `off`, at `opacity` in 0..1. cautions: by method, sentences on what its heatmaps do not show
-    (see `imle.figures.cautions`). card: of the model that answered. statements: (code, description, likelihood in %, 0 for
+    (see `imle.figures.cautions`). remarks: what is unusual about the ECG as it was read (see `imle.remarks`), which a
+    display filter may hide. card: of the model that answered. statements: (code, description, likelihood in %, 0 for
     none given) of whoever read the record.
     Raises BadChoice for an unknown layout or overlay, or a speed, gain or opacity out of range.
     """
@@ -37,6 +38,7 @@ class Reading:
     overlay: str = "band"
     opacity: float = 0.9
     cautions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
     card: Card | None = None
     statements: tuple[tuple[str, str, float], ...] = ()
 
