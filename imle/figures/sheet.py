@@ -109,7 +109,7 @@ def sheet_figure(
     lines = plain_lines(sheet, signal_mv, ecg.fs_hz, theme)
     colours = band_colours(theme, MARKER_COLOURS if overlay == "trace" else BAND_COLOURS, opacity)
     if share is not None and overlay == "trace":
-        lines = marker_lines(sheet, signal_mv, ecg.fs_hz, share, colours) + lines
+        lines = marker_lines(sheet, ecg, share, colours) + lines
     layout_of_figure = sheet_layout(
         sheet, ecg, theme, share is not None, [f"framed: {outline.title}"] if outline else []
     )
@@ -176,14 +176,13 @@ def plain_lines(sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, theme: Theme)
     return lines
 
 
-def marker_lines(
-    sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, share: np.ndarray, colours: list[tuple]
-) -> list[go.Scatter]:
+def marker_lines(sheet: Sheet, ecg: Ecg, share: np.ndarray, colours: list[tuple]) -> list[go.Scatter]:
     """A line a colour but the first, which cannot be seen: all stretches of all leads of that colour, NaN between them.
 
-    The line also widens with the value, so that it does not speak by colour alone.
+    The line also widens with the value, so that it does not speak by colour alone. It follows the ECG at 100 Hz, the
+    heatmap's rate: along finer noise a wide line would be a blot.
     """
-    x_mm, y_mm, colour = coloured_samples(sheet, signal_mv, fs_hz, share)
+    x_mm, y_mm, colour = coloured_samples(sheet, centred_mv(ecg.at(MODEL_FS_HZ)), share)
     widths_px = np.linspace(*MARKER_PX, len(colours))
     lines = []
     for i, (rgba, width_px) in enumerate(zip(colours, widths_px, strict=True)):
@@ -209,16 +208,14 @@ def marker_lines(
 
 
 def coloured_samples(
-    sheet: Sheet, signal_mv: np.ndarray, fs_hz: float, share: np.ndarray
+    sheet: Sheet, signal_mv: np.ndarray, share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, y in mm and colour number of every sample of every panel in turn; a NaN sample of no colour ends each."""
-    n = signal_mv.shape[1]
-    cell = np.minimum(np.round(np.arange(n) * MODEL_FS_HZ / fs_hz).astype(int), MODEL_SAMPLES - 1)
-    colours = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)[:, cell]
+    """x, y in mm and colour number of every 10 ms of every panel in turn; a NaN sample of no colour ends each."""
+    colours = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)
     parts = []
     for panel in sheet.panels:
-        x_mm, y_mm = sheet.line(signal_mv, fs_hz, panel)
-        colour = colours[LEADS.index(panel.lead), sheet.samples(panel, n)]
+        x_mm, y_mm = sheet.line(signal_mv, MODEL_FS_HZ, panel)
+        colour = colours[LEADS.index(panel.lead), sheet.samples(panel, MODEL_SAMPLES)]
         parts.append((np.r_[x_mm, np.float32(np.nan)], np.r_[y_mm, np.float32(np.nan)], np.r_[colour, -1]))
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 

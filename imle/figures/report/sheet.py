@@ -61,7 +61,7 @@ def draw_sheet(
         draw_bands(page, sheet, overlay, place)
     furniture = [np.column_stack(sheet.calibration()), np.column_stack(sheet.separators())]
     if overlay and overlay.kind == "trace":
-        draw_markers(page, lines, ecg.fs_hz, overlay, place)
+        draw_markers(page, sheet, ecg, overlay, place)
     draw_plain(page, [line for _, line in lines] + furniture, place)
     draw_lead_names(page, sheet, place)
 
@@ -119,14 +119,11 @@ def draw_plain(page: Axes, lines: list[np.ndarray], place: Transform) -> None:
     )
 
 
-def draw_markers(
-    page: Axes, lines: list[tuple[Panel, np.ndarray]], fs_hz: float, overlay: Overlay, place: Transform
-) -> None:
-    """The heatmap along the traces, behind them; it also widens with the value, so that it does not speak by colour alone."""
+def draw_markers(page: Axes, sheet: Sheet, ecg: Ecg, overlay: Overlay, place: Transform) -> None:
+    """The heatmap along the traces at 100 Hz, behind them; it widens with the value, so that colour is not alone in telling it."""
     pieces, levels = [], []
-    for panel, line in lines:
-        cell = np.round(panel.start_s * MODEL_FS_HZ + np.arange(len(line)) * MODEL_FS_HZ / fs_hz).astype(int)
-        share = overlay.share[LEADS.index(panel.lead), np.minimum(cell, MODEL_SAMPLES - 1)]
+    for panel, line in panel_lines(sheet, ecg.at(MODEL_FS_HZ)):
+        share = overlay.share[LEADS.index(panel.lead), sheet.samples(panel, MODEL_SAMPLES)]
         level = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)
         starts = np.r_[0, np.flatnonzero(np.diff(level)) + 1]
         # A piece ends on the first sample of the next, so that neighbouring colours meet.
