@@ -132,7 +132,9 @@ def draw_markers(page: Axes, sheet: Sheet, ecg: Ecg, overlay: Overlay, place: Tr
     widths_pt = np.linspace(*MARKER_PT, MARKER_COLOURS)[levels]
     colours = overlay.colours(np.array(levels))
     page.add_collection(
-        LineCollection(pieces, colors=colours, linewidths=widths_pt, transform=place, joinstyle="round", zorder=2)
+        LineCollection(
+            pieces, colors=colours, linewidths=widths_pt, transform=place, joinstyle="round", capstyle="round", zorder=2
+        )
     )
 
 
