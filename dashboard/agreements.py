@@ -15,7 +15,7 @@ from imle.explain.agreement import LIKE_AVERAGE
 from imle.explain.agreement_summary import FEWEST_RECORDS, TITLES, summarise
 from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
-from imle.leads import LEADS
+from imle.leads import LEADS, listed
 from imle.measure.segments import SEGMENTS
 
 FOLDER = RESULTS / "guidelines"
@@ -90,7 +90,7 @@ def _beside_the_waves(found: pd.DataFrame, guideline: Guideline) -> str:
     within = found.set_index("score").loc["mass"]
     if main_score(guideline) == "mass" or within["high"] >= within["chance"]:
         return ""
-    waves = _listed(guideline.segments)
+    waves = listed(guideline.segments)
     return f" But in their {waves} lie only {within['value']:.0%}, less than the {within['chance']:.0%} by chance."
 
 
@@ -188,9 +188,5 @@ def _points(share: float) -> str:
 
 def _place_words(guideline: Guideline) -> str:
     if len(guideline.leads) < len(LEADS):
-        return _listed(guideline.leads)
-    return _listed(guideline.segments)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return listed(guideline.leads)
+    return listed(guideline.segments)

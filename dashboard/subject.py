@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from math import isnan
 
 import numpy as np
@@ -16,6 +16,7 @@ from imle.explain import Explanation
 from imle.explain.criteria import Patient
 from imle.explain.summary import is_simulated
 from imle.measure import Measurements
+from imle.remarks import remarks
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Subject:
     report: str | None = None
     validated: bool = True
     patient: Patient = field(default_factory=Patient)
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What is unusual about the ECG as it was read, whatever display filter it is shown through."""
+        return remarks(self.ecg)
 
 
 def subject_of(cohort: Cohort, record: int, ecg: Ecg | None) -> Subject:

@@ -1,5 +1,7 @@
 """The twelve leads: their order, their names as files spell them, and the heart's territories."""
 
+from collections.abc import Sequence
+
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
 # Contiguous leads look at one wall of the heart (Thygesen 2018, doi:10.1016/j.jacc.2018.08.1038).
@@ -28,3 +30,8 @@ def canonical_lead(name: str) -> str | None:
     while words and words[0] in ("lead", "ecg", "ekg", "mdc"):
         words = words[1:]
     return _BY_FOLDED_NAME.get("".join(words))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Leads, or wave segments, in a sentence: `II`, `II and III`, `II, III and aVF`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

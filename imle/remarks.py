@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from imle.ecg import Ecg
-from imle.leads import LEADS
+from imle.leads import LEADS, listed
 
 # Of PTB-XL's leads 99.9 % have their median within 0.3 mV of zero. By 1 mV on all leads the shipped models were seen to
 # call normal ECGs abnormal; the sheet, which centres each lead, does not show it.
@@ -26,7 +24,7 @@ def _derived(ecg: Ecg) -> str:
     if not leads:
         return ""
     verb = "was not recorded but computed" if len(leads) == 1 else "were not recorded but computed"
-    return f"{_listed(leads)} {verb} from I and II."
+    return f"{listed(leads)} {verb} from I and II."
 
 
 def _assumed(ecg: Ecg) -> str:
@@ -40,7 +38,7 @@ def _assumed(ecg: Ecg) -> str:
 def _flat(ecg: Ecg) -> str:
     longest_s = [_longest_run(signal_mv) / ecg.fs_hz for signal_mv in ecg.signal_mv]
     flat = [f"{lead} for {seconds:.1f} s" for lead, seconds in zip(LEADS, longest_s, strict=True) if seconds >= FLAT_S]
-    return f"No signal (a flat line) in {_listed(flat)}." if flat else ""
+    return f"No signal (a flat line) in {listed(flat)}." if flat else ""
 
 
 def _offset(ecg: Ecg) -> str:
@@ -48,11 +46,11 @@ def _offset(ecg: Ecg) -> str:
     far = [lead for lead, mv in zip(LEADS, offset_mv, strict=True) if mv > FAR_FROM_ZERO_MV]
     if not far:
         return ""
-    whose = "All leads" if len(far) == len(LEADS) else _listed(far)
+    whose = "All leads" if len(far) == len(LEADS) else listed(far)
     verb = "lies" if len(far) == 1 else "lie up to"
     return (
         f"{whose} {verb} {offset_mv.max():.1f} mV off zero, which the sheet does not show; the models learnt from leads "
-        "within 0.3 mV of it and may misread this ECG."
+        f"within {FAR_FROM_ZERO_MV:g} mV of it and may misread this ECG."
     )
 
 
@@ -60,7 +58,3 @@ def _longest_run(signal_mv: np.ndarray) -> int:
     """The most samples in a row that are the same."""
     changes = np.flatnonzero(np.diff(signal_mv)) + 1
     return int(np.diff(np.r_[0, changes, len(signal_mv)]).max())
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -17,12 +17,12 @@ from dashboard.widgets.frame import note, plain, refuse
 from imle.errors import Refusal
 from imle.explain import Explanation
 from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, overlap, relevance_mass, spread_over
-from imle.explain.attribution import ATTENTION, METHODS
+from imle.explain.attribution import ATTENTION
 from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import Guideline
-from imle.figures.heat import USUAL_LEVEL, Heat
-from imle.leads import LEADS
+from imle.figures.heat import USUAL_LEVEL, Heat, heat_title
+from imle.leads import LEADS, listed
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
@@ -41,8 +41,12 @@ class Held:
     method: str
 
     @property
+    def name(self) -> str:
+        return USUAL_LEVEL if self.method == ATTENTION else self.method
+
+    @property
     def title(self) -> str:
-        return "combined attention" if self.method == ATTENTION else METHODS[self.method].title.lower()
+        return heat_title(self.name)
 
     def title_for(self, labels: Sequence[str]) -> str:
         """The title with the labels whose heatmaps they are, where each label has its own."""
@@ -50,7 +54,7 @@ class Held:
             return self.title
         whose = list(dict.fromkeys(labels))
         own = "" if len(whose) == 1 else ", for each diagnosis its own"
-        return f"{self.title} {'to' if self.method == ATTENTION else 'for'} {' and '.join(whose)}{own}"
+        return heat_title(self.name, listed(whose)) + own
 
     def of(self, label: str) -> np.ndarray:
         """(12, 1000), the heatmap for `label`."""

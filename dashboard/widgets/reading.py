@@ -22,7 +22,6 @@ from imle.figures.cautions import cautions
 from imle.figures.heat import Heat, heat_of
 from imle.filters import display_filter
 from imle.measure import Measurements
-from imle.remarks import remarks
 
 
 def reading(subject: Subject, view: View, report_place) -> None:
@@ -31,10 +30,9 @@ def reading(subject: Subject, view: View, report_place) -> None:
     ecg = _filtered(subject.ecg, view)
     explanation = _explanation(subject, view.label) if view.revealed else None
     heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
-    said = remarks(subject.ecg)
-    if said:
+    if subject.remarks:
         with st.container(key="remarks"):
-            st.warning("  \n".join(map(plain, said)))
+            st.warning("  \n".join(map(plain, subject.remarks)))
     picture = st.container(key="picture")
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
     if view.layout != MEDIAN:

@@ -16,7 +16,6 @@ from imle.explain import Explanation
 from imle.figures.heat import Heat
 from imle.measure import Measurements
 from imle.model_folder import Card
-from imle.remarks import remarks
 
 USUAL_LAYOUT = next(iter(LAYOUTS))
 
@@ -78,7 +77,7 @@ def _reading(
         overlay=view.overlay,
         opacity=view.opacity,
         cautions=cautions,
-        remarks=remarks(subject.ecg),
+        remarks=subject.remarks,
         card=card,
         statements=statements if view.revealed else (),
     )
@@ -113,7 +112,7 @@ def _page(
 ) -> str:
     from imle.figures.page import explanation_page
 
-    return explanation_page(explanation, heats, cautions=cautions, remarks=remarks(subject.ecg))
+    return explanation_page(explanation, heats, cautions=cautions, remarks=subject.remarks)
 
 
 FILES = (

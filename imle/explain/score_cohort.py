@@ -168,8 +168,9 @@ class _Cohort:
         for first in range(0, len(ids), STEP):
             tell("averaging", done + first, total)
             some = ids[first : first + STEP]
+            segments = self.segments(some)
             for label, heatmaps in self.heatmaps(some, labels).items():
-                found[label] += map(lead_segment_shares, heatmaps, self.segments(some))
+                found[label] += map(lead_segment_shares, heatmaps, segments)
         return {label: np.stack(shares) for label, shares in found.items()}
 
     def score(self, cases: pd.DataFrame, table: dict[str, Guideline], averages: dict[str, np.ndarray]) -> pd.DataFrame:

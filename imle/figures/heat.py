@@ -44,9 +44,7 @@ class Heat:
     @property
     def title(self) -> str:
         """What a legend calls it: `combined attention to MI`, `occlusion for MI`."""
-        if self.method == ATTENTION:
-            return level_title(self.name, self.label)
-        return f"{METHODS[self.name].title.lower()} for {self.label}"
+        return heat_title(self.name, self.label)
 
     @property
     def meaning(self) -> str:
@@ -70,6 +68,14 @@ class Heat:
         """How much of it lies in each lead; sums to 1."""
         by_lead = self.exact.sum(axis=1, dtype=np.float64)
         return dict(zip(LEADS, (by_lead / max(by_lead.sum(), np.finfo(float).tiny)).tolist(), strict=True))
+
+
+def heat_title(name: str, label: str | None = None) -> str:
+    """What a heatmap called `name`, a level of attention or a method, is called with whose it is, where that is to be said."""
+    if name in LEVELS:
+        return level_title(name, label)
+    title = METHODS[name].title.lower()
+    return f"{title} for {label}" if label else title
 
 
 def heat_of(

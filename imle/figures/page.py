@@ -49,13 +49,14 @@ def explanation_page(
         note=caution(explanation.ecg),
         shared=escape(heat_text(explanation, first)),
         summary=escape(summary_with(explanation, first)),
+        remarks="".join(f'<p class="caution">{escape(remark)}</p>' for remark in remarks),
         buttons="".join(heat_button(heat, heat.name == first.name) for heat in heats.values()),
         leads=LEADS_SECTION.format(title=escape(leads.title), caption=escape(leads.caption)) if leads else "",
         plotly=get_plotlyjs(),
         figures=script_safe(figures(explanation, first, layout)),
         levels=script_safe(
             {
-                name: heat_patch(explanation, heat, layout, (*remarks, *(cautions or {}).get(heat.method, ())))
+                name: heat_patch(explanation, heat, layout, (cautions or {}).get(heat.method, ()))
                 for name, heat in heats.items()
             }
         ),
@@ -133,6 +134,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <header><h1>ECG {record}</h1><p>{model}</p><p class="note">{note}</p></header>
 <p id="summary">{summary}</p>
+{remarks}
 <div id="cautions" aria-live="polite"></div>
 <nav aria-label="Heatmap">{buttons}<span id="meaning" aria-live="polite"></span></nav>
 <div id="sheet" role="img" aria-labelledby="summary"></div>

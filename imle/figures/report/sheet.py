@@ -120,17 +120,21 @@ def draw_plain(page: Axes, lines: list[np.ndarray], place: Transform) -> None:
 
 
 def draw_markers(page: Axes, sheet: Sheet, ecg: Ecg, overlay: Overlay, place: Transform) -> None:
-    """The heatmap along the traces at 100 Hz, behind them; it widens with the value, so that colour is not alone in telling it."""
+    """The heatmap along the traces at 100 Hz, behind them, but its first colour, which cannot be seen.
+
+    It widens with the value, so that it does not speak by colour alone.
+    """
     pieces, levels = [], []
     for panel, line in panel_lines(sheet, ecg.at(MODEL_FS_HZ)):
         share = overlay.share[LEADS.index(panel.lead), sheet.samples(panel, MODEL_SAMPLES)]
         level = np.minimum((share * MARKER_COLOURS).astype(int), MARKER_COLOURS - 1)
         starts = np.r_[0, np.flatnonzero(np.diff(level)) + 1]
         # A piece ends on the first sample of the next, so that neighbouring colours meet.
-        pieces += [line[first : after + 1] for first, after in pairwise([*starts, len(line)])]
-        levels += level[starts].tolist()
-    widths_pt = np.linspace(*MARKER_PT, MARKER_COLOURS)[levels]
-    colours = overlay.colours(np.array(levels))
+        seen = [(first, after) for first, after in pairwise([*starts, len(line)]) if level[first]]
+        pieces += [line[first : after + 1] for first, after in seen]
+        levels += [level[first] for first, _ in seen]
+    levels = np.array(levels, int)
+    widths_pt, colours = np.linspace(*MARKER_PT, MARKER_COLOURS)[levels], overlay.colours(levels)
     page.add_collection(
         LineCollection(
             pieces, colors=colours, linewidths=widths_pt, transform=place, joinstyle="round", capstyle="round", zorder=2
