@@ -27,6 +27,7 @@ from imle.model_folder import (
     replacing,
 )
 from imle.processor import has_bfloat16
+from imle.scale import centred
 from imle.tasks import Task
 
 # Records that go through an engine at once: the activations of eight stay in the processor's cache.
@@ -87,7 +88,14 @@ class Predictor:
 
     def run(self, signals_mv: np.ndarray) -> Prediction:
         """Probabilities and attention of (n, 12, 1000) mV at 100 Hz in one pass. InvalidEcg for another shape or NaN."""
-        signals = self.card.scale.standardise(checked_signals(signals_mv))
+        return self.run_centred(centred(checked_signals(signals_mv)))
+
+    def run_centred(self, signals_mv: np.ndarray) -> Prediction:
+        """The same of signals that `imle.scale.centred` has made, of which something was hidden since.
+
+        Centred once more, a lead would move by what was hidden in it, and the answer would be to that as well.
+        """
+        signals = self.card.scale.standardise_centred(signals_mv)
         with self._lock:
             parts = [self._forward(signals[first : first + BATCH]) for first in range(0, len(signals), BATCH)]
         outputs = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -382,8 +382,8 @@ def test_png_tells_its_cautions_above_the_sheet(tmp_path, layout):
 
 def test_the_page_of_a_model_without_any_heatmap_says_what_is_unusual_too():
     """With its cautions, which follow the heatmap, it would be lost where none is shown."""
-    page = explanation_page(replace(explanation(), attention=None), remarks=["V1 lies <1 mV off zero."])
-    assert "V1 lies &lt;1 mV off zero." in page
+    page = explanation_page(replace(explanation(), attention=None), remarks=["No signal in V1 <2 s."])
+    assert "No signal in V1 &lt;2 s." in page
 
 
 def test_a_heatmap_is_asked_for_by_its_name():

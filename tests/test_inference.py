@@ -48,6 +48,15 @@ def test_a_predictor_tells_what_it_is(name):
     assert 0.1 < predictor.card.sd_mv < 0.5
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_an_electrode_s_offset_changes_no_answer(name, signals_mv):
+    """Recordings without a high-pass filter have them, the sheet does not show them, and 1 mV made normal ECGs abnormal."""
+    offsets_mv = np.random.default_rng(1).normal(0, 20, (3, 12, 1)).astype(np.float32)
+    predictor = load_model(name, "exact")
+    expected, found = (predictor.run(some_mv) for some_mv in (signals_mv, signals_mv + offsets_mv))
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
+
+
 def test_attention_sums_to_one_over_its_last_axis(signals_mv):
     """Weights that do not sum to 1 could not be read as shares."""
     attention = load_model("imle_net").attend(signals_mv)

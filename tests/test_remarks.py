@@ -21,11 +21,8 @@ def changed(change, fs_hz: float = 500, **meta) -> Ecg:
     return Ecg(signal_mv, fs_hz, "1", meta)
 
 
-def off(leads, mv):
-    def change(signal_mv):
-        signal_mv[[LEADS.index(lead) for lead in leads]] += mv
-
-    return change
+def as_made(signal_mv):
+    pass
 
 
 def flat(lead, first, stop):
@@ -38,24 +35,20 @@ def flat(lead, first, stop):
 @pytest.mark.parametrize(
     ("ecg", "said"),
     [
-        (changed(lambda signal_mv: None), []),
-        (changed(off(["V1"], 0.25)), []),
-        (changed(off(["V1"], -1)), ["V1 lies 1.0 mV off zero"]),
-        (changed(off(["I", "V6"], 0.5)), ["I and V6 lie up to 0.5 mV off zero"]),
-        (changed(off(LEADS, 20)), ["All leads lie up to 20.0 mV off zero"]),
+        (changed(as_made), []),
         (changed(flat("V3", 2000, 2900)), []),
         (changed(flat("V3", 2000, 5000)), ["No signal (a flat line) in V3 for 6.0 s."]),
         (changed(flat("aVL", 0, 300), fs_hz=100), ["No signal (a flat line) in aVL for 3.0 s."]),
-        (changed(off([], 0), derived_leads=["III"]), ["III was not recorded but computed from I and II."]),
+        (changed(as_made, derived_leads=["III"]), ["III was not recorded but computed from I and II."]),
         (
-            changed(off([], 0), derived_leads=["III", "aVR", "aVL"]),
+            changed(as_made, derived_leads=["III", "aVR", "aVL"]),
             ["III, aVR and aVL were not recorded but computed from I and II."],
         ),
-        (changed(off([], 0), assumed_order=list(LEADS)), ["The file does not name its leads"]),
+        (changed(as_made, assumed_order=list(LEADS)), ["The file does not name its leads"]),
     ],
 )
 def test_what_is_out_of_the_ordinary_is_said(ecg, said):
-    """A lead that fell off reads as a quiet one; an offset that the sheet hides changes the model's answer."""
+    """A lead that fell off reads as a quiet one, a computed one as a recorded one."""
     found = remarks(ecg)
     assert len(found) == len(said)
     assert all(one.startswith(words) for one, words in zip(found, said, strict=True))
@@ -63,23 +56,20 @@ def test_what_is_out_of_the_ordinary_is_said(ecg, said):
 
 def test_the_shell_says_it_with_every_answer(tmp_path):
     """The probabilities of such a file look as sure as any others."""
-    path = tmp_path / "off.npy"
-    np.save(path, changed(off(LEADS, 1), fs_hz=100).signal_mv)
+    path, flat_line = tmp_path / "flat.npy", "No signal (a flat line) in V3 for 3.0 s."
+    np.save(path, changed(flat("V3", 0, 300), fs_hz=100).signal_mv)
     words = [str(path), "--fs-hz", "100", "--unit", "mV"]
     printed = CliRunner().invoke(app, ["predict", *words])
     assert printed.exit_code == 0
     assert printed.stdout.count("\n") == 1
-    assert f"imle: {path}: All leads lie up to 1.0 mV off zero" in printed.stderr
+    assert f"imle: {path}: {flat_line}" in printed.stderr
     (answer,) = json.loads(CliRunner().invoke(app, ["predict", "--json", *words]).stdout)
-    assert [one.split(";")[0] for one in answer["remarks"]] == [
-        "The file does not name its leads",
-        "All leads lie up to 1.0 mV off zero, which the sheet does not show",
-    ]
+    assert answer["remarks"] == ["The file does not name its leads; their usual order, I to V6, is assumed.", flat_line]
     explained = CliRunner().invoke(app, ["explain", *words, "--out", str(tmp_path / "out")])
-    assert "1.0 mV off zero" in explained.stdout
+    assert flat_line in explained.stdout
     data = json.loads((tmp_path / "out" / "explanation.json").read_text())
     assert data["remarks"] == answer["remarks"]
-    assert "1.0 mV off zero" in (tmp_path / "out" / "explanation.html").read_text()
+    assert flat_line in (tmp_path / "out" / "explanation.html").read_text()
 
 
 @pytest.mark.ptbxl
@@ -88,4 +78,4 @@ def test_few_records_are_out_of_the_ordinary(ptbxl_root):
     data = PtbXl(ptbxl_root)
     ids = data.ids([9])[:500]
     said = [remarks(Ecg(signal_mv, 100)) for signal_mv in data.signals(ids)]
-    assert sum(map(bool, said)) < 15
+    assert sum(map(bool, said)) < 5

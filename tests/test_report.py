@@ -319,7 +319,7 @@ def test_without_the_reveal_nothing_of_the_model_is_printed():
 
 @pytest.mark.parametrize("revealed", [True, False])
 def test_what_is_unusual_about_the_ecg_is_printed(revealed):
-    """Leads that were computed, or an offset, are not to be seen on the sheet."""
+    """That leads were computed is not to be seen on the sheet."""
     said = "III, aVR, aVL and aVF were not recorded but computed from I and II."
     shown = reading(remarks=(said,)) if revealed else reading(remarks=(said,), explanation=None)
     assert said in text_of(report_pdf(shown))

@@ -29,6 +29,7 @@ from imle.explain.steps import Steps
 from imle.labels import INFARCTIONS, LABELS
 from imle.measure.segments import segments_of_signal
 from imle.model_folder import Card, load_keras, save_model
+from imle.scale import centred
 from imle.simulate import FINDINGS, simulate
 
 
@@ -47,9 +48,10 @@ def linear_model(weights: np.ndarray, offset: float = 0.0) -> keras.Model:
 
 
 def alternating_mv(n: int) -> np.ndarray:
-    """(n, 12, 1000) mV: a pulse of 1 mV in the middle of every 100 ms, 0 between, so that a hidden cell holds 0 mV."""
+    """(n, 12, 1000) mV: a pulse in the middle of every 100 ms, of 1 and -1 mV in turn, 0 between, so that a hidden cell
+    and a lead's mean are 0 mV."""
     pulse_mv = np.zeros(1000, np.float32)
-    pulse_mv[5::10] = 1
+    pulse_mv[5::20], pulse_mv[15::20] = 1, -1
     return np.tile(pulse_mv, (n, 12, 1))
 
 
@@ -60,7 +62,7 @@ def pulses(tmp_path_factory):
     cells = np.zeros((12, 100), np.float32)
     cells[np.arange(12), 3 * np.arange(12)] = 0.5
     cells[np.arange(12), 50 + np.arange(12)] = -0.25
-    weights[:, 5::10] = cells
+    weights[:, 5::10] = cells * np.tile([1, -1], 50)
     return saved(tmp_path_factory.mktemp("pulses"), linear_model(weights)), cells
 
 
@@ -183,9 +185,9 @@ def test_stability_is_asked_only_where_the_answer_stays(tmp_path):
     signals_mv = np.stack([made_up_ecg(seed, fs_hz=100) for seed in range(2)]).astype(np.float32)
     weights = np.zeros((12, 1000), np.float32)
     weights[0, :500] = 1
-    total_mv = float(signals_mv[0, 0, :500].sum())
-    noise_mv = 0.02 * np.random.default_rng(0).standard_normal(signals_mv.shape, np.float32)[0, 0, :500].sum()
-    on_the_edge = saved(tmp_path, linear_model(weights, offset=-total_mv - noise_mv / 2))
+    noise_mv = 0.02 * np.random.default_rng(0).standard_normal(signals_mv.shape, np.float32)
+    total_mv, noisy_mv = (float(centred(some)[0, 0, :500].sum()) for some in (signals_mv, signals_mv + noise_mv))
+    on_the_edge = saved(tmp_path, linear_model(weights, offset=-(total_mv + noisy_mv) / 2))
     heatmaps = attribute(on_the_edge, signals_mv, "MI", "input_times_gradient")
     found = under_noise(on_the_edge, signals_mv, "MI", "input_times_gradient", heatmaps)
     assert np.isnan(found[0]) and np.isfinite(found[1])
@@ -195,7 +197,7 @@ def test_planted_findings_are_found_by_a_model_that_looks_there(tmp_path):
     """Masks at another rate, or those of another record, would take the mass of the right place away."""
     made = simulate("inferior infarction", 3)
     mask = made.truth.mask(100, 1000)
-    looking = saved(tmp_path, linear_model(mask * np.sign(made.ecg.for_model())))
+    looking = saved(tmp_path, linear_model(mask * np.sign(centred(made.ecg.for_model()))))
     rows = planted_mass(looking, "inferior infarction", [3, 4], ["input_times_gradient", "saliency"])
     assert rows[["label"]].drop_duplicates().to_numpy().tolist() == [["MI"]]
     own = rows[rows["method"] == "input_times_gradient"].set_index("seed")

@@ -98,12 +98,6 @@ def test_the_ecg_that_was_just_added_is_the_one_on_the_page(page):
     assert page.selectbox(key="upload_choice").value == "one.edf"
 
 
-def test_an_offset_that_the_sheet_does_not_show_is_said(page):
-    """The model answers such an ECG otherwise, beside a sheet that looks like any other."""
-    put(page, off=edf({lead: mv + (lead == "V1") for lead, mv in MV.items()}, 100).files["record.edf"])
-    assert any("V1 lies 1.0 mV off zero" in warning.value for warning in page.warning)
-
-
 def test_facts_that_were_typed_are_not_asked_for_again(page):
     """Rate and unit would have to be typed at every return."""
     put(page, table=table(MV, 100, name="{}").files["record.csv"])

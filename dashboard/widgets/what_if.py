@@ -10,7 +10,7 @@ from dashboard.subject import Subject
 from dashboard.widgets.figure_table import figure_table, gain_alone, row
 from dashboard.widgets.frame import note
 from imle.explain import Explanation
-from imle.explain.occlusion import hide
+from imle.explain.occlusion import run_without
 from imle.labels import LABEL_TITLES
 from imle.leads import LEADS
 from imle.measure import Measurements
@@ -18,8 +18,8 @@ from imle.measure.segments import SEGMENTS, segment_of_samples
 
 SILENT_LEADS, SILENT_WAVES = "silent_leads", "silent_waves"
 HOW = (
-    "What is silenced becomes a straight line between the samples beside it, a whole lead 0 mV. With leads and waves chosen, "
-    "those waves in those leads."
+    "What is silenced becomes a straight line between the samples beside it, a whole lead a flat line. With leads and waves "
+    "chosen, those waves in those leads."
 )
 
 
@@ -34,7 +34,7 @@ def what_if(subject: Subject, explanation: Explanation, measured: Measurements) 
             return
         hidden = silenced(leads, waves, segment_of_samples(measured))
         signal_mv = explanation.ecg.for_model()
-        after = state.predictor().predict(hide(signal_mv[None], hidden[None]))[0]
+        after = run_without(state.predictor(), signal_mv[None], hidden[None]).probabilities[0]
         rows = [
             row(
                 f"{LABEL_TITLES[label]} <i>{label}</i>",

@@ -48,7 +48,7 @@ def predictions_folder(data: PtbXl, model_folder: Path, engine: str) -> Path:
     labels = read_card(folder).labels
     if labels != LABELS:
         raise BadChoice(f"{folder.name} answers {', '.join(labels)}; choose a model of {', '.join(LABELS)}")
-    parts = f"predictions 1 {engine} {model_digest(folder)} {_data_digest(data)}"
+    parts = f"predictions 2 {engine} {model_digest(folder)} {_data_digest(data)}"
     return state_folder() / "predictions" / hashlib.sha256(parts.encode()).hexdigest()[:24]
 
 

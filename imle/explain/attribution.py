@@ -10,6 +10,7 @@ import numpy as np
 from imle.errors import BadChoice
 from imle.explain import gradients, occlusion
 from imle.inference import Predictor, checked_signals
+from imle.scale import centred
 
 # The method among METHODS that is the model's own.
 ATTENTION = "attention"
@@ -24,7 +25,8 @@ class Method:
     """A way to explain a label.
 
     description: one sentence for the page that draws it. source: its paper. unit: of its values. compute: (predictor,
-    (n, 12, 1000) mV, indices of labels) -> (labels, n, 12, 1000). at_once: whether all labels take no longer than one.
+    (n, 12, 1000) mV that `centred` has made, indices of labels) -> (labels, n, 12, 1000). at_once: whether all labels
+    take no longer than one.
     """
 
     title: str
@@ -127,7 +129,7 @@ def attribute_each(
     check_explains(predictor, method)
     signals_mv = np.asarray(signals_mv, np.float32)
     alone = signals_mv.ndim == 2
-    batch_mv = checked_signals(signals_mv[None] if alone else signals_mv)
+    batch_mv = centred(checked_signals(signals_mv[None] if alone else signals_mv))
     ks = [index_of(predictor, label) for label in labels]
     found = METHODS[method].compute(predictor, batch_mv, ks).astype(np.float32)
     return {label: one[0] if alone else one for label, one in zip(labels, found, strict=True)}
@@ -151,7 +153,7 @@ def incompleteness(predictor: Predictor, signals_mv: np.ndarray, label: str, att
 
     The logits are in float32. Beside it stand differences of some units between records with and without a label.
     """
-    signals_mv, k = checked_signals(signals_mv), index_of(predictor, label)
+    signals_mv, k = centred(checked_signals(signals_mv)), index_of(predictor, label)
     baseline_mv = np.full_like(signals_mv[:1], gradients.BASELINE_MV)
     difference = gradients.logit(predictor, signals_mv, k) - gradients.logit(predictor, baseline_mv, k)
     return np.abs(attributions.sum(axis=(1, 2), dtype=np.float64) - difference)

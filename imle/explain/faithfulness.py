@@ -1,7 +1,7 @@
 """Whether a heatmap names what the model uses: the probability as cells are hidden, the most relevant first or last.
 
 Deletion and insertion curves (Petsiuk et al. 2018, doi:10.48550/arXiv.1806.07421) on cells of one lead and 100 ms,
-hidden as by occlusion (`hide`): a straight line, and 0 mV once nothing of a lead is left. Insertion of the most relevant
+hidden as by occlusion (`hide`): a straight line, and the lead's mean once nothing of it is left. Insertion of the most relevant
 share leaves hidden what deletion in the inverted order has hidden at the rest, so its curve is that one read backwards,
 and the area under either is the same: the inverted order needs no figure of its own.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from imle.explain.attribution import index_of
 from imle.explain.cells import CELLS, cell_sums, over_samples
-from imle.explain.occlusion import hide
+from imle.explain.occlusion import run_without
 from imle.inference import Predictor
 
 # Shares of the record's cells that are hidden: none, 5 % ... all.
@@ -60,7 +60,7 @@ def hiding_curve(predictor: Predictor, signals_mv: np.ndarray, label: str, order
     for first in range(0, len(signals_mv), AT_ONCE):
         some = hidden[first : first + AT_ONCE]
         copies_mv = np.repeat(signals_mv[first : first + AT_ONCE], len(SHARES), axis=0)
-        answers = predictor.predict(hide(copies_mv, some.reshape(copies_mv.shape)))
+        answers = run_without(predictor, copies_mv, some.reshape(copies_mv.shape)).probabilities
         parts.append(answers[:, k].reshape(-1, len(SHARES)))
     return np.concatenate(parts)
 

@@ -1,4 +1,7 @@
-"""Attributions from the gradient of a label's logit, taken in TensorFlow on the Keras model of a predictor's folder."""
+"""Attributions from the gradient of a label's logit, taken in TensorFlow on the Keras model of a predictor's folder.
+
+`signals_mv` is everywhere what `imle.scale.centred` has made: centred here, what lies on a path or under noise would move.
+"""
 
 from __future__ import annotations
 
@@ -225,7 +228,7 @@ def precision_of_means(predictor: Predictor) -> str:
 
 
 def _by_batch(function, predictor: Predictor, signals_mv: np.ndarray, k: int) -> np.ndarray:
-    signals = predictor.card.scale.standardise(signals_mv)
+    signals = predictor.card.scale.standardise_centred(signals_mv)
     parts = [function(signals[first : first + AT_ONCE], k).numpy() for first in range(0, len(signals), AT_ONCE)]
     return np.concatenate(parts)
 

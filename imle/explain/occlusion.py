@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from imle.ecg import MODEL_SAMPLES
-from imle.inference import Predictor
+from imle.inference import Prediction, Predictor
 from imle.leads import LEADS
 from imle.measure.segments import segments_of_signal
+from imle.scale import centred
 
 # Half a second, the window by which IMLE-Net reads a lead: longer than a QRS complex with its T wave's onset, shorter
 # than a beat.
@@ -42,17 +43,24 @@ def hidden_in_turn(predictor: Predictor, signal_mv: np.ndarray, masks: np.ndarra
     """
     if not len(masks):
         return np.zeros((len(ks), *signal_mv.shape), np.float32)
-    hidden_mv = hide(np.repeat(signal_mv[None], len(masks), axis=0), masks)
-    logits = predictor.run(np.concatenate([signal_mv[None], hidden_mv])).logits[:, list(ks)]
+    masks_and_none = np.concatenate([np.zeros_like(masks[:1]), masks])
+    copies_mv = np.repeat(signal_mv[None], len(masks_and_none), axis=0)
+    logits = run_without(predictor, copies_mv, masks_and_none).logits[:, list(ks)]
     shares = (logits[0] - logits[1:]) / masks.sum(axis=(1, 2))[:, None]
     return np.tensordot(shares.T, masks.astype(np.float32), axes=1)
+
+
+def run_without(predictor: Predictor, signals_mv: np.ndarray, hidden: np.ndarray) -> Prediction:
+    """What the model answers to (n, 12, 1000) mV without what lies where `hidden` (the same shape) is True."""
+    return predictor.run_centred(hide(centred(signals_mv), hidden))
 
 
 def hide(signals_mv: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """(n, 12, 1000) with the samples where `hidden` (the same shape) is True replaced by a straight line.
 
     The line joins the last sample before the stretch and the first after it, so that no step appears that could be
-    read as a deflection; at the record's ends it is level. A lead that is hidden as a whole becomes 0 mV.
+    read as a deflection; at the record's ends it is level. A lead that is hidden as a whole becomes 0 mV, its mean once
+    it is centred.
     """
     samples = signals_mv.shape[-1]
     place = np.broadcast_to(np.arange(samples), hidden.shape)
