@@ -95,6 +95,8 @@ class Calipers {
 
   keyed(event) {
     const typing = event.composedPath()[0].closest?.("input, textarea, select, [contenteditable=true]");
+    // A number that was entered is done with; kept in its field, V and N would be typed into it.
+    if (typing?.type === "number" && ["Enter", "Escape"].includes(event.key)) setTimeout(() => typing.blur());
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase();
     if (key === "m") this.arm(!this.armed);

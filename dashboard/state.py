@@ -309,7 +309,7 @@ def _explanation(record: int, key: tuple) -> Explanation:
     return explain(predictor(), cohort().data.record(record))
 
 
-@st.cache_data(max_entries=64, show_spinner="Attributing the answer to the ECG")
+@st.cache_data(max_entries=64, show_spinner="Attributing the answer to the ECG", show_time=True)
 def _attributions(record: int, labels: tuple[str, ...], method: str, key: tuple) -> dict[str, np.ndarray]:
     return attributed_each(predictor(), cohort().data.record(record), labels, method)
 

@@ -37,6 +37,8 @@ def verdicts(finding: str, code: str, table, seed: int, patient: Patient = WOMAN
         ("left ventricular hypertrophy", "LVH", "sokolow_lyon"),
         ("st depression", "ISCAL", "st_lowered_leads"),
         ("st depression", "ISCAL", "t_inverted_leads"),
+        ("st depression", "ISC_", "st_lowered_leads"),
+        ("st depression", "ISC_", "t_inverted_leads"),
         ("first degree av block", "1AVB", "pr"),
     ],
 )
@@ -80,6 +82,34 @@ def beat_of(shape: np.ndarray) -> MedianBeat:
 def test_q_waves_by_hand(shape, expected):
     duration_ms, depth_mv = q_wave(beat_of(np.array(shape)), "II")
     assert duration_ms == pytest.approx(expected[0], abs=4) and depth_mv == pytest.approx(expected[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("leads", "found"),
+    [
+        (["V2", "V3", "V5"], "2 (V2 −0.40, V3 −0.40 mV)"),
+        (["V1", "V3", "V5"], "1 (V1 −0.40 mV)"),
+        (["III", "II", "aVF", "V6"], "3 (II −0.40, aVF −0.40, III −0.40 mV)"),
+        (["I", "aVL"], "2 (aVL −0.40, I −0.40 mV)"),
+        (["aVR", "II"], "1 (II −0.40 mV)"),
+        (["aVF", "V1"], "1 (aVF −0.40 mV)"),
+        ([], "0"),
+    ],
+)
+def test_only_leads_beside_each_other_count_together(leads, found):
+    """Signs here and there are in every ECG; two of one wall make a finding."""
+    beat = beat_of(np.array([-0.4] * 20 + [1.0] * 20))
+    signal_mv = np.where(np.isin(LEADS, leads)[:, None], beat.signal_mv, np.abs(beat.signal_mv))
+    measured = replace(measure(simulate("normal", 1).ecg), median_beat=replace(beat, signal_mv=signal_mv))
+    two = Criterion("q_leads", at_least={"M": 2, "F": 2})
+    finding = judge(two, measured, LEADS, WOMAN)
+    assert finding.found == found and finding.verdict == (MET if found[0] in "23" else NOT_MET)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_healthy_heart_has_no_ischaemia(seed, table):
+    """T is negative in aVR and V1 of most people; counted, nearly every ECG would be ischaemic."""
+    assert set(verdicts("normal", "ISC_", table, seed).values()) == {NOT_MET}
 
 
 def test_bounds_by_sex_and_what_cannot_be_told():

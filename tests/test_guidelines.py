@@ -97,6 +97,7 @@ def test_codes_have_the_superclass_of_ptbxl(ptbxl_root, table):
             "its measure must be one of heart_rate",
         ),
         ('source = ""', 'source = ""\nchecks = [{ measure = "qrs", more = 1 }]', "its bounds must be of at_least"),
+        ('source = ""', 'source = ""\nchecks_needed = "some"', "has 'some' as checks_needed; one or all is needed"),
         ('source = ""', 'source = ""\nchecks = [{ measure = "qrs", over = { M = 1 } }]', "a number, or { M = ..., F"),
         ('segments = "QRS ST T" ', 'segment = "QRS" ', "has the place"),
         (ROW, "", "has no .*guidelines"),

@@ -81,7 +81,7 @@ def test_marks_stand_at_their_times_and_say_them():
     figure = median_beats_figure(measurements())
     paper = BeatPaper.for_beat(beat())
     strokes = np.array([x for x in trace(figure, "marks").x if x is not None])
-    drawn = {"P on −170": -0.17, "QRS on −50": -0.05, "J +50": 0.05, "T off +360": 0.36}
+    drawn = {"P on −170": -0.17, "QRS on −50": -0.05, "QRS off +50": 0.05, "T off +360": 0.36}
     assert len(strokes) == 12 * len(drawn) * 2
     times = trace(figure, "mark times")
     assert [text.strip() for text in times.text] == list(drawn) * 4
@@ -187,7 +187,7 @@ def test_tall_waves_get_paper_above_and_below():
 def test_text_is_one_sentence_with_the_extremes():
     words = median_beats_text(measurements(V2=0.15, III=-0.1))
     assert words == (
-        "Median of 4 beats: P on 170 ms before R, QRS on 50 ms before R, J 50 ms after R, T off 360 ms after R; "
+        "Median of 4 beats: P on 170 ms before R, QRS on 50 ms before R, QRS off 50 ms after R, T off 360 ms after R; "
         "ST at J + 60 ms from −0.10 mV in III to +0.15 mV in V2."
     )
 

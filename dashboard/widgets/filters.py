@@ -21,7 +21,13 @@ def filter_bar(cohort: Cohort) -> None:
     state.restore(state.FILTER_KEYS)
     columns = st.columns([6, 7, 7, 3], gap="medium")
     columns[0].text_input(
-        "Text of the report", key="report", bind="query-params", live=True, placeholder="German words, as “infarkt”"
+        "Text of the report",
+        key="report",
+        bind="query-params",
+        live=True,
+        placeholder="as “infarkt”, “infarct”",
+        help="The reports are as they were written, most in German, many in English, some in Swedish. "
+        "SCP statements are the same in any language.",
     )
     columns[1].pills(
         "Superclass", LABELS, selection_mode="multi", key="superclass", bind="query-params", help=LABELS_HELP

@@ -20,7 +20,7 @@ from imle.explain.agreement import LIKE_AVERAGE, area, lead_segment_shares, over
 from imle.explain.attribution import ATTENTION
 from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
-from imle.explain.guidelines import Guideline
+from imle.explain.guidelines import ALL, ONE, Guideline
 from imle.figures.heat import USUAL_LEVEL, Heat, heat_title
 from imle.leads import LEADS, listed
 from imle.measure import Measurements
@@ -29,6 +29,7 @@ from imle.measure.segments import segment_of_samples
 HEAD = ["", "Where cardiologists look", "Criteria"]
 OUTLINE = "outline"
 AGAINST = "against"
+HEADS = {ONE: "One of these is enough:", ALL: "All of these are needed:"}
 SIGNS = {MET: "✓", NOT_MET: "✗", CANNOT_TELL: "?"}
 
 
@@ -216,16 +217,17 @@ def _likeness(held: Held, segments: np.ndarray) -> None:
     alike = overlap(lead_segment_shares(held.of(label), segments), average)
     if alike >= LIKE_AVERAGE:
         st.markdown(plain(
-            f"The heatmap of {held.title} looks like that of the average record ({alike:.0%} of it lies where the average's lies): "
+            f"The heatmap of {held.title} looks like that of the average record ({100 * alike:.0f} % of it lies where the average's lies): "
             "it says little about this one."
         ))  # fmt: skip
 
 
 def _criteria(place: Guideline, subject: Subject, measured: Measurements) -> str:
-    """The criteria that can be filled in, a line each: met, not met, or not to be told."""
+    """The criteria that can be filled in, a line each: met, not met, or not to be told; and whether one is enough."""
     found = [judge(check, measured, place.leads, subject.patient) for check in place.checks]
     lines = [f"{SIGNS[one.verdict]} {escape(one.asked)}; here {escape(one.found)}: {one.verdict}" for one in found]
-    return "<br>".join(lines) or NONE
+    head = [HEADS[place.needed]] if place.needed in HEADS and len(lines) > 1 else []
+    return "".join(f'<span class="line">{line}</span>' for line in [*head, *lines]) or NONE
 
 
 def _titled(code: str, place: Guideline, subject: Subject) -> str:

@@ -198,7 +198,7 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
     listed = agreements.looking_elsewhere(first.rows, score)
     headed("Sure, but looking elsewhere", listed, f"elsewhere_{_file(code, first)}")
     if listed.empty:
-        note(f"No record of {code} has a probability of {agreements.SURE:.0%} or more.")
+        note(f"No record of {code} has a probability of {100 * agreements.SURE:.0f} % or more.")
         return
     key = f"elsewhere_{_file(code, first)}"
     st.dataframe(
@@ -212,7 +212,7 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
         },
     )  # fmt: skip
     note(
-        f"Records of {code} to which the model gives {agreements.SURE:.0%} or more, those with the least "
+        f"Records of {code} to which the model gives {100 * agreements.SURE:.0f} % or more, those with the least "
         f"{TITLES[score].lower()} first." + ("" if trouble else " A row opens its record.")
     )
 

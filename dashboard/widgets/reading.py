@@ -23,34 +23,36 @@ from imle.figures.heat import Heat, heat_of
 from imle.filters import display_filter
 from imle.measure import Measurements
 
+# What this session need not wait for any more; as numbers, since an upload's name may not outlive it.
+DRAWN = "drawn"
+
 
 def reading(subject: Subject, view: View, report_place) -> None:
     """Draw it all; `report_place` is the container on the page's first line that the report menu goes into."""
     follow_link()
     ecg = _filtered(subject.ecg, view)
-    explanation = _explanation(subject, view.label) if view.revealed else None
-    heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
     if subject.remarks:
         with st.container(key="remarks"):
             st.warning("  \n".join(map(plain, subject.remarks)))
-    picture = st.container(key="picture")
+    with st.container(key="picture"):
+        picture = st.empty()
     line = st.container(horizontal=True, vertical_alignment="top", key="measured")
-    if view.layout != MEDIAN:
-        with picture:
-            sheet(ecg, heat, view, outlined_places(subject) if view.revealed else None)
-    measured = subject.measure()
-    if view.layout == MEDIAN:
-        with picture:
-            if measured.median_beat is None:
-                refuse(
-                    f"there is no median beat of this record ({measured.values['heart_rate'].reason}); choose a sheet"
-                )
-            else:
-                median_beats(measured, heat, view)
+    drawn = st.session_state.setdefault(DRAWN, set())
+    asked = hash((subject.ecg.id, state.model_name(), view.level, view.label))
+    if view.revealed and asked not in drawn:
+        # The model may take half a minute, during which the sheet of the record before would stand under this one's name.
+        with picture.container():
+            _picture(subject, ecg, None, view, "sheet_awaiting")
     with line:
+        measured = subject.measure()
         measurements_line(measured)
         if view.layout != MEDIAN:
             calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
+    explanation = _explanation(subject, view.label) if view.revealed else None
+    heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
+    with picture.container():
+        _picture(subject, ecg, heat, view)
+    drawn.add(asked)
     shown, told = [], {}
     if explanation:
         in_words(explanation, heat)
@@ -63,7 +65,7 @@ def reading(subject: Subject, view: View, report_place) -> None:
                 st.warning(plain(sentence))
         other_control(view)
         if other:
-            _other_picture(subject, ecg, other, measured, view)
+            _picture(subject, ecg, other, view, "sheet_other")
     with report_place:  # of what is on the screen, hence after all of it
         report_menu(subject, ecg, explanation, measured, view, shown, told)
     if view.revealed:
@@ -88,12 +90,16 @@ def _opinions(
         what_if(subject, explanation, measured)
 
 
-def _other_picture(subject: Subject, ecg: Ecg, other: Heat, measured: Measurements, view: View) -> None:
-    """A second sheet of `ecg`, with the other heatmap."""
+def _picture(subject: Subject, ecg: Ecg, heat: Heat | None, view: View, key: str = "sheet") -> None:
+    """The sheet of `ecg`, or its median beats where the view is of these, with the heatmap."""
     if view.layout != MEDIAN:
-        sheet(ecg, other, view, outlined_places(subject), key="sheet_other")
-    elif measured.median_beat is not None:
-        median_beats(measured, other, view, key="sheet_other")
+        sheet(ecg, heat, view, outlined_places(subject) if view.revealed else None, key)
+        return
+    measured = subject.measure()
+    if measured.median_beat is None:
+        refuse(f"there is no median beat of this record ({measured.values['heart_rate'].reason}); choose a sheet")
+    else:
+        median_beats(measured, heat, view, key)
 
 
 def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:

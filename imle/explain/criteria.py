@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,8 @@ Q_MS, Q_MV, Q_SHORT_MS, Q_SHORT_LEADS = 30, 0.1, 20, ("V2", "V3")
 ST_UP_MV, ST_DOWN_MV, T_DOWN_MV = 0.1, 0.05, 0.1
 ST_UP_V2_V3_MV = {"M": 0.2, "young M": 0.25, "F": 0.15}
 YOUNG_BELOW = 40
+# Leads beside each other look at one wall of the heart; aVR looks at none. The limb leads by their angle.
+CONTIGUOUS = (("aVL", "I"), ("II", "aVF", "III"), ("V1", "V2", "V3", "V4", "V5", "V6"))
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,20 @@ class Finding:
 class Measure:
     """Something to measure: what it is called, its unit and decimals, and how it is found.
 
-    find: (Measurements, leads of the guideline, Patient) -> a number; NotMeasured with a reason where there is none.
+    find: (Measurements, leads of the guideline, Patient) -> Found; NotMeasured with a reason where there is no number.
     """
 
     title: str
     unit: str
     decimals: int
-    find: Callable[[Measurements, tuple[str, ...], Patient], float]
+    find: Callable[[Measurements, tuple[str, ...], Patient], Found]
+
+
+class Found(NamedTuple):
+    """A number, and where it was found if it is one of leads."""
+
+    value: float
+    where: str = ""
 
 
 class NotMeasured(Exception):
@@ -77,14 +88,14 @@ def judge(criterion: Criterion, measured: Measurements, leads: tuple[str, ...], 
     measure = MEASURES[criterion.measure]
     asked = f"{measure.title} {_bounds_words(criterion, measure, patient)}"
     try:
-        value = measure.find(measured, leads, patient)
+        value, where = measure.find(measured, leads, patient)
     except NotMeasured as reason:
         return Finding(asked, f"n/a ({reason})", CANNOT_TELL)
     sexes = [patient.sex] if patient.sex else ["M", "F"]
     answers = _answers(criterion, value, sexes)
     # With so many decimals that the number as shown has the verdict beside it: 2.77 is not over 2.8, but rounds to it.
     enough = (n for n in range(measure.decimals, 4) if _answers(criterion, round(value, n), sexes) == answers)
-    found = _number(value, replace(measure, decimals=next(enough, 4)))
+    found = _number(value, replace(measure, decimals=next(enough, 4))) + (f" ({where})" if where else "")
     if len(answers) > 1:
         return Finding(asked, f"{found}, sex not known", CANNOT_TELL)
     return Finding(asked, found, MET if answers.pop() else NOT_MET)
@@ -128,17 +139,35 @@ def _number(value: float, measure: Measure) -> str:
 def _value_of(key: str) -> Callable:
     """One of the values of `measure`."""
 
-    def find(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> float:
+    def find(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> Found:
         value = measured.values[key]
         if value.value is None:
             raise NotMeasured(value.reason)
-        return value.value
+        return Found(value.value)
 
     return find
 
 
 def _on_beat(find: Callable[[MedianBeat], float]) -> Callable:
-    return lambda measured, leads, patient: find(_beat(measured))
+    return lambda measured, leads, patient: Found(find(_beat(measured)))
+
+
+def _contiguous(find: Callable[[Measurements, str, Patient], float | None]) -> Callable:
+    """How many leads beside each other have what `find` tells in mV of a lead, None where it has not."""
+
+    def count(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> Found:
+        level_mv = {lead: find(measured, lead, patient) for lead in leads}
+        runs = [
+            list(run)
+            for group in CONTIGUOUS
+            for has_it, run in groupby(group, lambda lead: level_mv.get(lead) is not None)
+            if has_it
+        ]
+        longest = max(runs, key=len, default=[])
+        where = ", ".join(f"{lead} {level_mv[lead]:.2f}" for lead in longest).replace("-", "−")
+        return Found(float(len(longest)), f"{where} mV" if longest else "")
+
+    return count
 
 
 def _beat(measured: Measurements) -> MedianBeat:
@@ -205,47 +234,37 @@ def q_wave(beat: MedianBeat, lead: str) -> tuple[float, float]:
     return 1000 * (until - first) / beat.fs_hz, float(-part[first:until].min())
 
 
-def _q_leads(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> float:
+def _q_mv(measured: Measurements, lead: str, patient: Patient) -> float | None:
+    duration_ms, depth_mv = q_wave(_beat(measured), lead)
+    short = lead in Q_SHORT_LEADS
+    counts = duration_ms > Q_SHORT_MS if short else duration_ms >= Q_MS and depth_mv >= Q_MV
+    return -depth_mv if counts else None
+
+
+def _raised_mv(measured: Measurements, lead: str, patient: Patient) -> float | None:
+    least_mv = ST_UP_MV
+    if lead in ("V2", "V3"):
+        if patient.sex is None:
+            raise NotMeasured("sex not known")
+        young = patient.sex == "M" and patient.age is not None and patient.age < YOUNG_BELOW
+        least_mv = ST_UP_V2_V3_MV["young M" if young else patient.sex]
+    level_mv = float(_part(_beat(measured), lead, "QRS_on", "QRS_off")[-1])
+    return level_mv if level_mv >= least_mv else None
+
+
+def _lowered_mv(measured: Measurements, lead: str, patient: Patient) -> float | None:
+    level = measured.st_mv[lead]
+    if level.value is None:
+        raise NotMeasured(level.reason)
+    return level.value if level.value <= -ST_DOWN_MV else None
+
+
+def _inverted_mv(measured: Measurements, lead: str, patient: Patient) -> float | None:
+    """Only where R is larger than S: T is negative beside a small R, as in V1, in healthy hearts too."""
     beat = _beat(measured)
-
-    def counts(lead: str) -> bool:
-        duration_ms, depth_mv = q_wave(beat, lead)
-        if lead in Q_SHORT_LEADS:
-            return duration_ms > Q_SHORT_MS
-        return duration_ms >= Q_MS and depth_mv >= Q_MV
-
-    return float(sum(counts(lead) for lead in leads))
-
-
-def _j_mv(beat: MedianBeat, lead: str) -> float:
-    return float(_part(beat, lead, "QRS_on", "QRS_off")[-1])
-
-
-def _st_raised_leads(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> float:
-    beat = _beat(measured)
-    if patient.sex is None and set(leads) & {"V2", "V3"}:
-        raise NotMeasured("sex not known")
-    young = patient.sex == "M" and patient.age is not None and patient.age < YOUNG_BELOW
-    in_v2_v3 = ST_UP_V2_V3_MV.get("young M" if young else patient.sex, ST_UP_MV)
-    least_mv = {lead: in_v2_v3 if lead in ("V2", "V3") else ST_UP_MV for lead in leads}
-    return float(sum(_j_mv(beat, lead) >= least_mv[lead] for lead in leads))
-
-
-def _st_lowered_leads(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> float:
-    found = [measured.st_mv[lead] for lead in leads]
-    if any(level.value is None for level in found):
-        raise NotMeasured(next(level.reason for level in found if level.value is None))
-    return float(sum(level.value <= -ST_DOWN_MV for level in found))
-
-
-def _t_inverted_leads(measured: Measurements, leads: tuple[str, ...], patient: Patient) -> float:
-    beat = _beat(measured)
-
-    def inverted(lead: str) -> bool:
-        wave = _part(beat, lead, "T_on", "T_off")
-        return -wave.min() > max(T_DOWN_MV, wave.max())
-
-    return float(sum(inverted(lead) for lead in leads))
+    wave = _part(beat, lead, "T_on", "T_off")
+    inverted = -wave.min() > max(T_DOWN_MV, wave.max())
+    return float(wave.min()) if inverted and _r_mv(beat, lead) > _s_mv(beat, lead) else None
 
 
 MEASURES = {
@@ -268,8 +287,13 @@ MEASURES = {
     "r_v1": Measure("RV1", "mV", 1, _on_beat(lambda beat: _r_mv(beat, "V1"))),
     "r_s_v1": Measure("R/S in V1", "", 1, _on_beat(_r_to_s("V1"))),
     "r_s_v2": Measure("R/S in V2", "", 1, _on_beat(_r_to_s("V2"))),
-    "q_leads": Measure("Its leads with a Q wave:", "", 0, _q_leads),
-    "st_raised_leads": Measure("Its leads with ST raised at J:", "", 0, _st_raised_leads),
-    "st_lowered_leads": Measure("Its leads with ST lowered by 0.05 mV:", "", 0, _st_lowered_leads),
-    "t_inverted_leads": Measure("Its leads with T inverted over 0.1 mV:", "", 0, _t_inverted_leads),
+    "q_leads": Measure("Contiguous leads with Q waves:", "", 0, _contiguous(_q_mv)),
+    "st_raised_leads": Measure(
+        "Contiguous leads with ST raised at J:",
+        "",
+        0,
+        _contiguous(_raised_mv),
+    ),
+    "st_lowered_leads": Measure("Contiguous leads with ST lowered by 0.05 mV:", "", 0, _contiguous(_lowered_mv)),
+    "t_inverted_leads": Measure("Contiguous leads with T inverted, R above S:", "", 0, _contiguous(_inverted_mv)),
 }

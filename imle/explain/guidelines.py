@@ -18,7 +18,8 @@ from imle.measure.segments import SEGMENTS
 FILE = ASSETS / "guidelines.toml"
 KEYS = {"codes": list, "title": str, "superclass": str, "look": list, "criterion": str, "source": str, "verified": bool}
 PLACE_KEYS = ("leads", "segments")
-CHECKS = "checks"
+CHECKS, NEEDED = "checks", "checks_needed"
+ONE, ALL = "one", "all"
 BOUNDS = ("at_least", "at_most", "over", "under")
 SEXES = ("M", "F")
 EVERYTHING = "all"
@@ -33,7 +34,8 @@ class Guideline:
     """One diagnosis: its SCP codes, and the leads and wave segments that tell it.
 
     cells: (12, 6) bool over LEADS and SEGMENTS. verified: whether the criterion was read in the source itself. checks:
-    criteria that can be filled in from measurements.
+    criteria that can be filled in from measurements. needed: ONE where one of several is enough, ALL where all are
+    needed, empty where the source does not say.
     """
 
     codes: tuple[str, ...]
@@ -44,6 +46,7 @@ class Guideline:
     source: str
     verified: bool
     checks: tuple[Criterion, ...] = ()
+    needed: str = ""
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -86,9 +89,9 @@ def read_guidelines(path: Path = FILE) -> dict[str, Guideline]:
 def _guideline(row: dict, where: str) -> Guideline:
     if missing := [key for key in KEYS if key not in row]:
         raise BadGuidelines(f"{where} has no {missing[0]}; every row needs {', '.join(KEYS)}")
-    if unknown := [key for key in row if key not in (*KEYS, CHECKS)]:
+    if unknown := [key for key in row if key not in (*KEYS, CHECKS, NEEDED)]:
         raise BadGuidelines(
-            f"{where} has {unknown[0]!r}, which means nothing here; a row has {', '.join((*KEYS, CHECKS))}"
+            f"{where} has {unknown[0]!r}, which means nothing here; a row has {', '.join((*KEYS, CHECKS, NEEDED))}"
         )
     for key, kind in KEYS.items():
         if not isinstance(row[key], kind):
@@ -103,7 +106,10 @@ def _guideline(row: dict, where: str) -> Guideline:
     cells = np.any([_cells(place, where) for place in look], axis=0)
     others = {key: row[key] for key in ("title", "superclass", "criterion", "source", "verified")}
     checks = tuple(_criterion(check, where) for check in row.get(CHECKS, []))
-    return Guideline(codes=tuple(codes), cells=cells, checks=checks, **others)
+    needed = row.get(NEEDED, "")
+    if needed not in ("", ONE, ALL):
+        raise BadGuidelines(f"{where} has {needed!r} as {NEEDED}; {ONE} or {ALL} is needed, or nothing")
+    return Guideline(codes=tuple(codes), cells=cells, checks=checks, needed=needed, **others)
 
 
 def _cells(place, where: str) -> np.ndarray:

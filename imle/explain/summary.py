@@ -12,6 +12,7 @@ from imle.leads import LEADS
 
 LEADS_NAMED = 3
 CAUTION = "Research use only; not a medical device."
+NORMAL = "NORM"
 SIMULATED = "Simulated ECG, not a patient."
 
 
@@ -54,9 +55,9 @@ def _labels(explanation: Explanation) -> str:
     ranked = sorted(probabilities, key=probabilities.get, reverse=True)
     above = [label for label in ranked if probabilities[label] >= thresholds[label]]
     if above:
-        return ", ".join(
-            f"{label} {probabilities[label]:.2f} (above its threshold {thresholds[label]:.2f})" for label in above
-        )
+        said = [f"{label} {probabilities[label]:.2f} (above its threshold {thresholds[label]:.2f})" for label in above]
+        both = ", normal and abnormal at once" if NORMAL in above and len(above) > 1 else ""
+        return ", ".join(said) + both
     first = ranked[0]
     return (
         "no label reaches its threshold, the likeliest is "

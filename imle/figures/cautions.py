@@ -46,6 +46,6 @@ def _disagreement(explanation: Explanation, measured: Measurements, heat: Heat) 
     if alike >= DISAGREE_BELOW:
         return []
     return [
-        f"Attention and {METHODS[heat.method].title.lower()} point at different places: {alike:.0%} of one lies where the "
+        f"Attention and {METHODS[heat.method].title.lower()} point at different places: {100 * alike:.0f} % of one lies where the "
         "other lies, by lead and wave. Do not take either for the reason of the answer."
     ]

@@ -50,7 +50,7 @@ MARKS_MM = 10  # at the paper's foot: the marks' names and times
 MARKS = (
     ("P_on", "P on", 0, "left"),
     ("QRS_on", "QRS on", 1, "left"),
-    ("QRS_off", "J", 0, "right"),
+    ("QRS_off", "QRS off", 0, "right"),
     ("T_off", "T off", 1, "left"),
 )
 MARK_LINE_MM = 4
@@ -146,7 +146,7 @@ def median_beats_text(
 ) -> str:
     """The picture in one sentence: how many beats, where their waves begin and end, the extreme ST levels, the attention.
 
-    `Median of 9 beats: P on 160 ms before R, J 52 ms after R; ST at J + 60 ms from −0.10 mV in III to +0.15 mV in V2.`
+    `Median of 9 beats: P on 160 ms before R, QRS off 52 ms after R; ST at J + 60 ms from −0.10 mV in III to +0.15 mV in V2.`
     """
     beat = measurements.median_beat
     if beat is None:

@@ -78,7 +78,7 @@ def draw_fitted_sheet(
     size = fitting(sheet, box)
     foot = box.top - sheet.height_mm * size
     draw_sheet(page, sheet, explanation.ecg, overlay, box.left, foot, size)
-    true_size = "true to scale on A4" if size == 1 else f"{size:.0%} of true size on A4"
+    true_size = "true to scale on A4" if size == 1 else f"{100 * size:.0f} % of true size on A4"
     scale = f"{sheet.scale_text(explanation.ecg)} · {true_size}"
     write(page, box.left, foot - 1.5, scale, "small", LIGHT.muted, va="top")
     legend_left = box.left + sheet.width_mm * size - LEGEND_MM[0]

@@ -35,6 +35,29 @@ def test_the_sheet_shows_first_and_reveal_is_remembered_on_the_next_record(page,
     assert drawn_on(page)["legend"].startswith("combined attention")
 
 
+def test_the_sheet_does_not_wait_for_the_model(page, address):
+    """Until a heatmap of seconds is there, nothing, or the record before, would stand under this record's number."""
+    page.goto(f"{address}/explain?record=2&reveal=yes&level=occlusion")
+    page.wait_for_selector('[class*="st-key-sheet_awaiting"] .js-plotly-plot', state="attached")
+    settled(page)
+    expect(page.locator('[class*="st-key-sheet_awaiting"]')).to_have_count(0)
+    assert drawn_on(page)["legend"].startswith("occlusion")
+
+
+def test_keys_work_again_once_a_number_was_entered(page, address):
+    """V and N, pressed next, would be typed into the number's field, and nothing would happen."""
+    page.goto(f"{address}/explain?record=2")
+    settled(page)
+    field = page.get_by_test_id("stNumberInputField")
+    field.fill("7")
+    field.press("Enter")
+    page.wait_for_url("**record=7**")
+    settled(page)
+    page.keyboard.press("n")
+    page.wait_for_url("**record=8**")
+    settled(page)
+
+
 def test_every_choice_has_its_key(page, address):
     page.goto(f"{address}/explain?record=2")
     settled(page)
@@ -120,6 +143,8 @@ def test_every_picture_has_its_sentence(page, address, layout):
     """Who cannot see the picture still learns what it shows."""
     page.goto(f"{address}/explain?record=2&reveal=yes&layout={layout.replace('+', '%2B')}")
     settled(page)
-    for chart in page.get_by_test_id("stPlotlyChart").all():
+    charts = page.get_by_test_id("stPlotlyChart").all()
+    assert charts
+    for chart in charts:
         words = chart.evaluate("e => (e.closest('[aria-label]') || e.querySelector('[aria-label]'))?.ariaLabel ?? ''")
         assert len(words.split()) > 4
