@@ -19,11 +19,13 @@ from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
 from imle.figures.heat import Heat, attention_heat, heat_of, leads_of, summary_with
 from imle.figures.page import explanation_page
+from imle.figures.report import Reading
 from imle.figures.sheet import Outline, outline_frames, sheet_figure
 from imle.figures.sheet_png import save_png
 from imle.figures.theme import DARK, LIGHT, band_colours
 from imle.labels import LABELS
 from imle.leads import LEADS
+from imle.measure import measure
 
 ON_PAPER = {
     "3x4+II": ["I aVR V1 V4", "II aVL V2 V5", "III aVF V3 V6", "II"],
@@ -380,9 +382,21 @@ def test_png_tells_its_cautions_above_the_sheet(tmp_path, layout):
     assert sheet_top[1] > sheet_top[0] + 30
 
 
+def page_of(said, heats=(), **what) -> str:
+    return explanation_page(Reading(said.ecg, said, heats=tuple(heats), **what))
+
+
+def test_the_page_says_what_was_measured_and_stated():
+    """Sent to a colleague without them, it would be an opinion on an ECG that nobody read."""
+    said = explanation(sex="F", age=69.0)
+    page = page_of(said, measurements=measure(said.ecg), statements=[("IMI", "inferior <infarction>", 100.0)])
+    assert "<p>F 69" in page and "<p>IMI 100 % inferior &lt;infarction&gt;</p>" in page
+    assert "PR " in page and "QTc B " in page and "ST at J + 60 ms, mV: I " in page
+
+
 def test_the_page_of_a_model_without_any_heatmap_says_what_is_unusual_too():
     """With its cautions, which follow the heatmap, it would be lost where none is shown."""
-    page = explanation_page(replace(explanation(), attention=None), remarks=["No signal in V1 <2 s."])
+    page = page_of(replace(explanation(), attention=None), remarks=["No signal in V1 <2 s."])
     assert "No signal in V1 &lt;2 s." in page
 
 
@@ -403,10 +417,10 @@ def test_a_heatmap_is_asked_for_by_its_name():
 def test_the_page_of_a_model_without_attention_holds_what_there_is():
     """A script that looks for a heatmap that is not there would leave the page without its ECG."""
     said = replace(explanation(), attention=None)
-    own = explanation_page(said).replace(get_plotlyjs(), "")
+    own = page_of(said).replace(get_plotlyjs(), "")
     assert "This network has no attention" in own and "const LEVELS = {};" in own and "Lead importance" not in own
     heat = Heat("occlusion", "MI", np.eye(12, 1000, dtype=np.float32))
-    own = explanation_page(said, [heat]).replace(get_plotlyjs(), "")
+    own = page_of(said, [heat]).replace(get_plotlyjs(), "")
     assert list(json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))) == ["occlusion"]
     assert ">occlusion for MI</button>" in own and '<h2 id="leads-title">Leads</h2>' in own
 
@@ -421,7 +435,7 @@ def test_the_sentence_and_the_leads_are_of_the_heatmap_that_is_shown():
     assert summary_with(said, attention_heat(said, "beat")) == summary_with(said, None) == summary(said)
     assert leads_of(said, heat).shares["V2"] == pytest.approx(0.6)
     assert leads_of(said, attention_heat(said)).shares == said.lead_importance
-    own = explanation_page(said, [heat]).replace(get_plotlyjs(), "")
+    own = page_of(said, [heat]).replace(get_plotlyjs(), "")
     patches = json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))
     assert patches["occlusion"]["leads"]["caption"] == "share of occlusion for MI"
     assert patches["beat"]["leads"]["caption"] == "channel attention"
@@ -430,7 +444,7 @@ def test_the_sentence_and_the_leads_are_of_the_heatmap_that_is_shown():
 
 def test_the_page_s_cautions_follow_its_heatmap():
     """The page offers heatmaps that were not on the screen; one that failed its check there would pass for sound."""
-    own = explanation_page(explanation(), cautions={"attention": ("It names what nothing rests on.",)})
+    own = page_of(explanation(), cautions={"attention": ("It names what nothing rests on.",)})
     patches = json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))
     assert all(patch["cautions"] == ["It names what nothing rests on."] for patch in patches.values())
 
@@ -463,7 +477,7 @@ def test_the_seconds_are_marked_along_the_foot():
 def test_the_page_opens_on_the_heatmap_that_was_on_the_screen():
     """The attribution that was looked at must not be the one thing that the page leaves out."""
     heat = Heat("occlusion", "MI", np.eye(12, 1000, dtype=np.float32))
-    own = explanation_page(explanation(), [heat]).replace(get_plotlyjs(), "")
+    own = page_of(explanation(), [heat]).replace(get_plotlyjs(), "")
     assert list(json.loads(re.search(r"const LEVELS = (.*);\n", own).group(1))) == [*LEVELS, "occlusion"]
     assert (
         'data-level="occlusion" aria-pressed="true"' in own and own.count('aria-pressed="true"') == 2
@@ -471,7 +485,7 @@ def test_the_page_opens_on_the_heatmap_that_was_on_the_screen():
 
 
 def test_page_needs_no_network_and_holds_every_level():
-    page = explanation_page(explanation())
+    page = page_of(explanation())
     own = page.replace(get_plotlyjs(), "")
     assert len(own) < len(page)
     assert not re.search(r"https?://|(src|href)\s*=|@import|url\(", own)
@@ -485,7 +499,7 @@ def test_page_needs_no_network_and_holds_every_level():
 
 
 def test_page_says_record_model_engine_caution_and_summary():
-    own = explanation_page(explanation()).replace(get_plotlyjs(), "")
+    own = page_of(explanation()).replace(get_plotlyjs(), "")
     for text in ("ECG 4827", "imle_net · Keras float32", "not a medical device", "shared by all labels"):
         assert text in own
     assert summary(explanation()) in own
@@ -493,12 +507,12 @@ def test_page_says_record_model_engine_caution_and_summary():
 
 
 def test_a_record_name_cannot_become_markup():
-    own = explanation_page(explanation("</script><img src=x onerror=alert(1)>")).replace(get_plotlyjs(), "")
+    own = page_of(explanation("</script><img src=x onerror=alert(1)>")).replace(get_plotlyjs(), "")
     assert "<img" not in own
 
 
 def test_simulated_records_are_called_simulated_and_their_labels_planted():
-    own = explanation_page(explanation(device="simulated", superclasses=("MI",))).replace(get_plotlyjs(), "")
+    own = page_of(explanation(device="simulated", superclasses=("MI",))).replace(get_plotlyjs(), "")
     assert "Simulated ECG, not a patient." in own
     assert r"\u2713 planted" in own
     assert "cardiologists" not in own

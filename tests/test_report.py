@@ -24,7 +24,7 @@ from imle.figures.files import write_explanation
 from imle.figures.heat import Heat, attention_heat
 from imle.figures.report import Reading, reading_json, report_pdf, report_png, sheet_svg
 from imle.figures.report.assembly import report_page
-from imle.figures.report.words import age_text, auc_text, date_text
+from imle.figures.words import age_text, auc_text, date_text
 from imle.labels import LABEL_TITLES, LABELS
 from imle.leads import LEADS
 from imle.measure import TITLES, Measured, Measurements, measure

@@ -48,7 +48,7 @@ def report_menu(
             )  # fmt: skip
         if explanation:
             st.download_button(
-                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(subject, explanation, heats, cautions),
+                "HTML page, every heatmap" if explanation.levels else "HTML page", lambda: _page(_reading(*asked)),
                 f"{name}.html", "text/html", on_click="ignore", key="download_html", width="stretch",
             )  # fmt: skip
 
@@ -107,12 +107,10 @@ def _json(reading) -> str:
     return json.dumps(reading_json(reading)) + "\n"
 
 
-def _page(
-    subject: Subject, explanation: Explanation, heats: Sequence[Heat], cautions: Mapping[str, Sequence[str]]
-) -> str:
+def _page(reading) -> str:
     from imle.figures.page import explanation_page
 
-    return explanation_page(explanation, heats, cautions=cautions, remarks=subject.remarks)
+    return explanation_page(reading)
 
 
 FILES = (

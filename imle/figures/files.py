@@ -29,5 +29,5 @@ def write_explanation(reading: Reading, out, layout: str = "12x1") -> list[Path]
     data.write_text(json.dumps(explanation.to_json() | shown) + "\n")
     save_png(explanation, heat, picture, layout=layout, cautions=said)
     report.write_bytes(report_pdf(reading))
-    page.write_text(explanation_page(explanation, [heat], cautions=reading.cautions, remarks=reading.remarks))
+    page.write_text(explanation_page(reading))
     return [data, picture, report, page]

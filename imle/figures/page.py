@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 
@@ -15,27 +15,23 @@ from imle.explain.summary import caution, known_by, known_labels
 from imle.figures.bars import lead_bars, probability_bars
 from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat, heat_text, leads_of, summary_with
 from imle.figures.levels import legend_title
+from imle.figures.report.reading import Reading
 from imle.figures.sheet import sheet_figure
 from imle.figures.theme import DARK, FONT, LIGHT, Theme
+from imle.figures.words import measurement_cells, missing_text, record_text, st_text, statement_text
+from imle.measure import Measurements
 
 # The page may load nothing: its scripts, styles and pictures are all inside it.
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
-def explanation_page(
-    explanation: Explanation,
-    shown: Sequence[Heat] = (),
-    layout: str = "3x4+II",
-    cautions: Mapping[str, Sequence[str]] | None = None,
-    remarks: Sequence[str] = (),
-) -> str:
-    """A self-contained HTML page of one record: head, sheet with a choice of heatmap, probabilities, leads.
+def explanation_page(reading: Reading) -> str:
+    """A self-contained HTML page of one record: head, sheet with a choice of heatmap, measurements, opinions, leads.
 
-    The heatmaps are every level of attention and those in `shown`, whose first is drawn when the page opens; the
-    sentence, the cautions and the leads' bars follow the choice. cautions: by method (see `imle.figures.cautions`).
-    remarks: what is unusual about the ECG, which stands above them. The page follows the reader's light or dark
-    setting. BadChoice for an unknown layout.
+    The heatmaps are every level of attention and those of the reading, whose first is drawn when the page opens; the
+    sentence, the cautions and the leads' bars follow the choice. The page follows the reader's light or dark setting.
     """
+    explanation, shown = reading.explanation, reading.heats
     record = escape(explanation.ecg.id or "ECG")
     heats = {heat.name: heat for heat in [*map(partial(attention_heat, explanation), explanation.levels), *shown]}
     first = shown[0] if shown else heats.get(USUAL_LEVEL)
@@ -45,27 +41,44 @@ def explanation_page(
         title=f"{record} · {escape(explanation.model)}",
         style=STYLE.format(font=FONT, light=css_colours(LIGHT), dark=css_colours(DARK)),
         record=record,
+        patient=escape(record_text(explanation.ecg)),
+        measured="".join(f"<p>{escape(line)}</p>" for line in measured_lines(reading.measurements)),
+        statements=statements_section(reading.statements, known_by(explanation.ecg)),
         model=f"{escape(explanation.model)} · {escape(explanation.engine)}",
         note=caution(explanation.ecg),
         shared=escape(heat_text(explanation, first)),
         summary=escape(summary_with(explanation, first)),
-        remarks="".join(f'<p class="caution">{escape(remark)}</p>' for remark in remarks),
+        remarks="".join(f'<p class="caution">{escape(remark)}</p>' for remark in reading.remarks),
         buttons="".join(heat_button(heat, heat.name == first.name) for heat in heats.values()),
         leads=LEADS_SECTION.format(title=escape(leads.title), caption=escape(leads.caption)) if leads else "",
         plotly=get_plotlyjs(),
-        figures=script_safe(figures(explanation, first, layout)),
+        figures=script_safe(figures(explanation, first)),
         levels=script_safe(
-            {
-                name: heat_patch(explanation, heat, layout, (cautions or {}).get(heat.method, ()))
-                for name, heat in heats.items()
-            }
+            {name: heat_patch(explanation, heat, reading.cautions_on(heat)) for name, heat in heats.items()}
         ),
         first=first.name if first else "",
         script=SCRIPT,
     )
 
 
-def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
+def measured_lines(measurements: Measurements | None) -> list[str]:
+    """Rate, intervals and axis; why some are n/a; the ST levels."""
+    if measurements is None:
+        return []
+    cells = " · ".join(f"{title} {value}" for title, value, _ in measurement_cells(measurements))
+    return [line for line in (cells, missing_text(measurements), st_text(measurements)) if line]
+
+
+def statements_section(statements: Sequence[tuple[str, str, float]], stated_by: str) -> str:
+    """What the cardiologists stated, or what was planted; empty where nothing was."""
+    if not statements:
+        return ""
+    lines = [f"{statement_text(code, likelihood)} {meaning}" for code, meaning, likelihood in statements]
+    items = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return f"<section><h2>{stated_by.capitalize()}</h2>{items}</section>"
+
+
+def figures(explanation: Explanation, first: Heat | None) -> dict:
     """The figures as JSON types, in both themes, with the heatmap that is drawn first."""
     ecg = explanation.ecg
     opinions = explanation.probabilities, explanation.thresholds, known_labels(ecg)
@@ -75,7 +88,7 @@ def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
     for theme in (LIGHT, DARK):
         dark = theme is DARK
         parts = {
-            "sheet": sheet_figure(ecg, heatmap, title, layout, dark=dark),
+            "sheet": sheet_figure(ecg, heatmap, title, dark=dark),
             "probabilities": probability_bars(*opinions, dark=dark, known_by=known_by(ecg)),
             **({"leads": lead_bars(leads.shares, dark=dark, caption=leads.caption)} if leads else {}),
         }
@@ -83,9 +96,9 @@ def figures(explanation: Explanation, first: Heat | None, layout: str) -> dict:
     return made
 
 
-def heat_patch(explanation: Explanation, heat: Heat, layout: str, cautions: Sequence[str]) -> dict:
+def heat_patch(explanation: Explanation, heat: Heat, cautions: Sequence[str]) -> dict:
     """What changes from one heatmap to another: its values, what it is called, means and does not show, and its leads."""
-    figure = json.loads(sheet_figure(explanation.ecg, heat.values, heat.title, layout).to_json())
+    figure = json.loads(sheet_figure(explanation.ecg, heat.values, heat.title).to_json())
     drawn = next(trace for trace in figure["data"] if trace["type"] == "heatmap")
     leads = leads_of(explanation, heat)
     bars = lead_bars(leads.shares, caption=leads.caption)
@@ -132,14 +145,16 @@ PAGE = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<header><h1>ECG {record}</h1><p>{model}</p><p class="note">{note}</p></header>
+<header><h1>ECG {record}</h1><p>{patient}</p><p>{model}</p><p class="note">{note}</p></header>
 <p id="summary">{summary}</p>
 {remarks}
 <div id="cautions" aria-live="polite"></div>
 <nav aria-label="Heatmap">{buttons}<span id="meaning" aria-live="polite"></span></nav>
 <div id="sheet" role="img" aria-labelledby="summary"></div>
+<div class="measured">{measured}</div>
 <p class="note" id="shared">{shared}</p>
 <main>
+{statements}
 <section><h2>Probabilities</h2><div id="probabilities"></div></section>
 {leads}
 </main>
@@ -170,6 +185,7 @@ h1 {{ font-size: 20px; margin: 0; }}
 h2 {{ font-size: 14px; margin: 16px 0 8px; }}
 p {{ margin: 4px 0; }}
 .note, header p, #meaning {{ color: var(--muted); }}
+.measured {{ font-variant-numeric: tabular-nums; margin: 8px 0; }}
 .caution {{ padding: 6px 12px; border-left: 3px solid var(--accent); }}
 nav {{ display: flex; flex-wrap: wrap; align-items: center; margin: 12px 0 8px; }}
 nav button {{ font: inherit; padding: 4px 12px; margin-left: -1px; color: var(--ink); background: none;

@@ -10,6 +10,7 @@ from imle.attention import LEVELS
 from imle.explain import explain
 from imle.figures.heat import Heat
 from imle.figures.page import explanation_page
+from imle.figures.report import Reading
 from imle.leads import LEADS
 
 pytestmark = pytest.mark.e2e
@@ -20,12 +21,14 @@ BARS = "place => Array.from(place.data[0].text)"
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """Of record 2: every level of attention, and an occlusion that names V2 alone; attention failed its check."""
-    explanation = explain(load_model("imle_net"), PtbXl(DEMO_COHORT).record(2))
+    ecg = PtbXl(DEMO_COHORT).record(2)
+    explanation = explain(load_model("imle_net"), ecg)
     heatmap = np.zeros((12, 1000), np.float32)
     heatmap[LEADS.index("V2"), 400:420] = 1 / 20
     path = tmp_path_factory.mktemp("page") / "explanation.html"
     cautions = {"attention": ["Attention does not show what MI rests on."]}
-    path.write_text(explanation_page(explanation, [Heat("occlusion", "MI", heatmap)], cautions=cautions))
+    heat = Heat("occlusion", "MI", heatmap)
+    path.write_text(explanation_page(Reading(ecg, explanation, heats=(heat,), cautions=cautions)))
     return path
 
 

@@ -14,7 +14,7 @@ from imle.figures.geometry import Sheet
 from imle.figures.heat import Heat, leads_of, summary_with
 from imle.figures.report.assembly import paper_of
 from imle.figures.report.reading import Reading
-from imle.figures.report.words import record_facts, today
+from imle.figures.words import record_facts, today
 
 
 def reading_json(reading: Reading) -> dict:

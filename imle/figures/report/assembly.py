@@ -9,9 +9,9 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 
 from imle.explain.summary import CAUTION, SIMULATED, caution, is_simulated
+from imle.figures import words
 from imle.figures.geometry import Sheet
 from imle.figures.heat import Heat, heat_text, leads_of, summary_with
-from imle.figures.report import words
 from imle.figures.report.bars import draw_leads, draw_probability_table
 from imle.figures.report.fit import on_paper
 from imle.figures.report.page import (
@@ -122,7 +122,7 @@ def draw_head(page: Axes, reading: Reading) -> None:
 
 
 def draw_measurements(page: Axes, measurements: Measurements) -> float:
-    """One line of them, under it in small print why some are n/a; returns how high the sheet may reach."""
+    """One line of them, under it in small print why some are n/a, and the ST levels; returns how high the sheet may reach."""
     cells = words.measurement_cells(measurements)
     widths = [width_mm(title, "small") + 1.5 + width_mm(value, "value", "bold") for title, value, _ in cells]
     gap = (WIDTH_MM - sum(widths)) / (len(cells) - 1)
@@ -133,9 +133,10 @@ def draw_measurements(page: Axes, measurements: Measurements) -> float:
         write(page, x + width, MEASUREMENTS_MM, value, "value", ha="right", **style)
         x += width + gap
     y = MEASUREMENTS_MM - 1.5
-    for line in wrapped(words.missing_text(measurements), WIDTH_MM, "note", most_lines=2):
-        y -= pitch_mm("note") if line else 0
-        write(page, LEFT_MM, y + 0.5, line, "note", LIGHT.muted)
+    for text in filter(None, (words.missing_text(measurements), words.st_text(measurements))):
+        for line in wrapped(text, WIDTH_MM, "note", most_lines=2):
+            y -= pitch_mm("note")
+            write(page, LEFT_MM, y + 0.5, line, "note", LIGHT.muted)
     return y - 0.5
 
 

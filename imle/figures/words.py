@@ -1,4 +1,4 @@
-"""What a report says in words: the record, its measurements, the statements, and the model, as far as each is known."""
+"""What a report or a page says in words: the record, its measurements, the statements, and the model, as far as each is known."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import imle
 from imle.ecg import Ecg
 from imle.explain.explanation import Explanation
-from imle.measure import TITLES, Measurements
+from imle.measure import TITLES, Measurements, signed
 from imle.model_folder import Card
 from imle.ptbxl.catalogue import AGE_OVER_89
 
@@ -86,6 +86,12 @@ def missing_text(measurements: Measurements) -> str:
         if measured.value is None:
             by_reason.setdefault(measured.reason or "no reason given", []).append(TITLES[key])
     return "n/a: " + "; ".join(f"{', '.join(titles)} ({why})" for why, titles in by_reason.items()) if by_reason else ""
+
+
+def st_text(measurements: Measurements) -> str:
+    """`ST at J + 60 ms, mV: I −0.01, II +0.02, ...`; empty where it could not be measured."""
+    levels = [f"{lead} {signed(st.value)}" for lead, st in measurements.st_mv.items() if st.value is not None]
+    return f"ST at J + 60 ms, mV: {', '.join(levels)}" if levels else ""
 
 
 def statement_text(code: str, likelihood: float) -> str:
