@@ -14,6 +14,7 @@ from dashboard.answers import Answers
 from dashboard.confusion_cell import read_cell, records_in
 from imle.labels import LABELS
 from imle.ptbxl import PtbXl
+from imle.ptbxl.catalogue import age_text
 from imle.ptbxl.dataset import FILENAME_COLUMN
 
 AGE_RANGE = (0, 90)  # the upper end stands for everyone over 89
@@ -65,7 +66,9 @@ class Filters:
             ", ".join(self.superclass),
             ", ".join(self.scp),
             self.sex or "",
-            "" if self.age == AGE_RANGE else f"age {age_text(self.age[0])} to {age_text(self.age[1])}",
+            ""
+            if self.age == AGE_RANGE
+            else f"age {self.age[0]} to {'90+' if self.age[1] == AGE_RANGE[1] else self.age[1]}",
             f"fold {', '.join(map(str, self.fold))}" if self.fold else "",
             {"yes": "validated by a human", "no": "not validated by a human"}.get(self.validated, ""),
             {"yes": "500 Hz", "no": "no 500 Hz"}.get(self.hz500, ""),
@@ -184,13 +187,6 @@ def place_of(record: int, listed: np.ndarray) -> Place:
         next=int(after[0]) if len(after) else None,
         position=int(at[0]) + 1 if len(at) else None,
     )
-
-
-def age_text(age: float) -> str:
-    """Years as text: 90+ for those PTB-XL does not tell, empty where unknown."""
-    if np.isnan(age):
-        return ""
-    return "90+" if age >= AGE_RANGE[1] else f"{age:.0f}"
 
 
 def probability_text(label: str, low: float, high: float) -> str:

@@ -38,7 +38,8 @@ if not models:
     st.stop()
 
 published = read_published()
-left, right = st.columns([7, 5], gap="large")
+with st.container(key="compare_head"):
+    left, right = st.columns([7, 5], gap="large")
 with left:
     headline_table(models, published, fold)
 with right:

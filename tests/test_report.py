@@ -24,12 +24,13 @@ from imle.figures.files import write_explanation
 from imle.figures.heat import Heat, attention_heat
 from imle.figures.report import Reading, reading_json, report_pdf, report_png, sheet_svg
 from imle.figures.report.assembly import report_page
-from imle.figures.words import age_text, auc_text, date_text
+from imle.figures.words import auc_text, date_text
 from imle.labels import LABEL_TITLES, LABELS
 from imle.leads import LEADS
 from imle.measure import TITLES, Measured, Measurements, measure
 from imle.model_folder import Card
 from imle.ptbxl import PtbXl
+from imle.ptbxl.catalogue import age_text
 
 DPI = 300
 PX_PER_MM = DPI / 25.4
@@ -473,7 +474,7 @@ def test_the_cards_auc_is_given_as_far_as_it_goes():
 
 
 @pytest.mark.parametrize(
-    ("age", "text"), [(300.0, "over 89"), (69, "69"), (np.nan, ""), (None, ""), ("unknown", ""), (-1, "")]
+    ("age", "text"), [(300.0, "90+"), (69, "69"), (np.nan, ""), (None, ""), ("unknown", ""), (-1, "")]
 )
 def test_age_is_told_as_far_as_it_is_known(age, text):
     """PTB-XL writes 300 for everyone over 89; a printed age of 300 would be laughed at."""

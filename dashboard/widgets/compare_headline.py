@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -49,7 +50,7 @@ def headline_table(models: dict[str, Compared], published: Sequence[PublishedGro
     for group in published:
         rows.append(group_row(group.title, group.note, columns))
         rows += [
-            row(known.title, *(figure(getattr(known, name), **SCALES.get(name, {})) for name in HEADLINES))
+            row(escape(known.title), *(figure(getattr(known, name), **SCALES.get(name, {})) for name in HEADLINES))
             for known in group.models
         ]
     figure_table("Figures of all models", ["", *HEADLINES.values()], rows, state.dark())

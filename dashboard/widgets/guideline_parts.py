@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -240,7 +241,7 @@ def all_diagnoses(shown: list[Shown]) -> None:
 def _rows_of_one(found: pd.DataFrame) -> tuple[list[str], list[str]]:
     rows = [
         row(
-            f"{one.code} <i>{one.title}</i>", f"{one.records:,}", TITLES[one.score], figure(one.value, one.low, one.high, 2),
+            f"{escape(one.code)} <i>{escape(one.title)}</i>", f"{one.records:,}", TITLES[one.score], figure(one.value, one.low, one.high, 2),
             figure(one.chance, decimals=2), figure(one.average, decimals=2), gain(one.gain, one.gain_low, one.gain_high),
         )
         for one in found.itertuples()
@@ -252,7 +253,7 @@ def _rows_of_two(shown: list[Shown], found: pd.DataFrame) -> tuple[list[str], li
     """What each gains over its own average heatmap is what they are held against each other by."""
     rows = [
         row(
-            f"{one.code} <i>{one.title}</i>", f"{one.both:,}", TITLES[one.score], figure(one.chance, decimals=2),
+            f"{escape(one.code)} <i>{escape(one.title)}</i>", f"{one.both:,}", TITLES[one.score], figure(one.chance, decimals=2),
             figure(one.value, decimals=2), gain(one.gain, one.gain_low, one.gain_high),
             figure(one.other_value, decimals=2), gain(one.other_gain, one.other_gain_low, one.other_gain_high),
             gain(one.more, one.more_low, one.more_high),

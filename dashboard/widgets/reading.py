@@ -87,7 +87,7 @@ def _opinions(
             whose = heat.label if heat else explanation.label
             opinions.lead_importance(explanation, heat, expected_leads(subject, whose))
         guideline_panel(subject, explanation, measured, shown)
-        what_if(subject, explanation, measured)
+        what_if(explanation, measured)
 
 
 def _picture(subject: Subject, ecg: Ecg, heat: Heat | None, view: View, key: str = "sheet") -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from dashboard import state
-from dashboard.subject import Subject
 from dashboard.widgets.figure_table import figure_table, gain_alone, row
 from dashboard.widgets.frame import note
 from imle.explain import Explanation
@@ -23,7 +22,7 @@ HOW = (
 )
 
 
-def what_if(subject: Subject, explanation: Explanation, measured: Measurements) -> None:
+def what_if(explanation: Explanation, measured: Measurements) -> None:
     """The choice of leads and waves, which the link keeps, and the probabilities before and after."""
     asked = any(st.session_state.get(key) or key in st.query_params for key in (SILENT_LEADS, SILENT_WAVES))
     with st.expander("What if", expanded=asked):

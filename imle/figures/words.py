@@ -11,7 +11,7 @@ from imle.ecg import Ecg
 from imle.explain.explanation import Explanation
 from imle.measure import TITLES, Measurements, signed
 from imle.model_folder import Card
-from imle.ptbxl.catalogue import AGE_OVER_89
+from imle.ptbxl.catalogue import age_text
 
 # The heart rate's range stands beside the heart rate.
 IN_LINE = tuple(key for key in TITLES if key not in ("heart_rate_min", "heart_rate_max"))
@@ -44,17 +44,6 @@ def record_text(ecg: Ecg) -> str:
     facts = record_facts(ecg)
     patient = " ".join(str(facts[key]) for key in ("sex", "age") if facts[key])
     return " · ".join(part for part in (patient, facts["date"], ecg.part_text, facts["source"]) if part)
-
-
-def age_text(age) -> str:
-    """Whole years; `over 89` for those that PTB-XL does not tell, empty where unknown."""
-    try:
-        years = float(age)
-    except (TypeError, ValueError):
-        return ""
-    if not years >= 0:  # NaN too
-        return ""
-    return "over 89" if years >= AGE_OVER_89 else f"{years:.0f}"
 
 
 def date_text(date) -> str:

@@ -88,3 +88,14 @@ def _parse_codes(root: Path, ecg_id: int, text: str) -> dict[str, float]:
         raise MissingData(
             f"{Path(root) / DATABASE} has scp_codes {text!r} at record {ecg_id}; it should be like {{'NORM': 100.0}}"
         ) from None
+
+
+def age_text(age) -> str:
+    """Whole years; `90+` for those that PTB-XL does not tell, empty where unknown."""
+    try:
+        years = float(age)
+    except (TypeError, ValueError):
+        return ""
+    if not years >= 0:  # NaN too
+        return ""
+    return "90+" if years >= AGE_OVER_89 else f"{years:.0f}"
