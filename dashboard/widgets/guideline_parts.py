@@ -241,8 +241,9 @@ def all_diagnoses(shown: list[Shown]) -> None:
 def _rows_of_one(found: pd.DataFrame) -> tuple[list[str], list[str]]:
     rows = [
         row(
-            f"{escape(one.code)} <i>{escape(one.title)}</i>", f"{one.records:,}", TITLES[one.score], figure(one.value, one.low, one.high, 2),
-            figure(one.chance, decimals=2), figure(one.average, decimals=2), gain(one.gain, one.gain_low, one.gain_high),
+            f"{escape(one.code)} <i>{escape(one.title)}</i>", f"{one.records:,}", TITLES[one.score],
+            figure(one.value, one.low, one.high, 2), figure(one.chance, decimals=2), figure(one.average, decimals=2),
+            gain(one.gain, one.gain_low, one.gain_high),
         )
         for one in found.itertuples()
     ]  # fmt: skip
