@@ -16,7 +16,7 @@ from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.explain.summary import summary
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.geometry import LAYOUTS, LEFT_MM, Sheet
+from imle.figures.geometry import LAYOUTS, LEFT_MM, VIEW_MM, Sheet
 from imle.figures.heat import Heat, attention_heat, heat_of, leads_of, summary_with
 from imle.figures.page import explanation_page
 from imle.figures.report import Reading
@@ -128,7 +128,8 @@ def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_h
     assert np.ptp(pulse.y[one]) == pytest.approx(gain_mm_mv)
     assert pulse.x[3] - pulse.x[2] == pytest.approx(0.2 * speed_mm_s)
     foot = figure.layout.annotations[0].text
-    beyond = " · <b>drag sideways for 5 to 10 s</b>" if speed_mm_s > 25 else ""
+    seen_s = {5: 7, 10: 7, 20: 9}[gain_mm_mv]
+    beyond = f" · <b>drag sideways for {seen_s} to 10 s</b>" if speed_mm_s > 25 else ""
     assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz{beyond}"
 
 
@@ -531,3 +532,13 @@ def test_an_outline_frames_its_samples_in_their_leads_alone():
     assert sheet.row_foot_mm(row) < np.nanmin(frame.y) < np.nanmax(frame.y) < sheet.row_foot_mm(row) + sheet.row_mm
     named = sheet_figure(ecg_with_pulses(), outline=Outline("where cardiologists look for IMI", mask))
     assert "framed: where cardiologists look for IMI" in named.layout.annotations[0].text
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("gain", [5, 10, 20])
+def test_a_sheet_that_has_more_to_show_is_as_wide_as_its_window(layout, gain):
+    """Leads would be out of view, to be dragged for, beside an empty third of the screen."""
+    sheet = Sheet(layout, 50, gain).for_screen()
+    assert sheet.view_mm == pytest.approx(min(sheet.width_mm, max(VIEW_MM, 1.9 * sheet.usual_height_mm)))
+    usual = replace(sheet, speed_mm_s=25)
+    assert usual.view_mm == usual.width_mm

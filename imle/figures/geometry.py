@@ -71,6 +71,9 @@ USUAL_GAIN_MM_MV = 10
 # What a screen shows at first: ten seconds at the usual speed, or as much of a wider sheet.
 VIEW_MM = LEFT_MM + MODEL_SECONDS * USUAL_SPEED_MM_S + RIGHT_MM
 
+# A sheet that is wider still fills the place that a window of 1280 x 720 or 1920 x 1080 has for it, so wide for its height.
+SCREEN_ACROSS = 1.9
+
 # Neighbouring rows may overlap, as on paper; a trace is cut this far from its baseline, and the sheet says so.
 REACH_MM = 50
 
@@ -141,8 +144,13 @@ class Sheet:
 
     @property
     def view_mm(self) -> float:
-        """How much of the width a screen shows at first."""
-        return min(self.width_mm, VIEW_MM)
+        """How much of the width a screen shows at first; the same for every record."""
+        return min(self.width_mm, max(VIEW_MM, SCREEN_ACROSS * self.usual_height_mm))
+
+    @property
+    def usual_height_mm(self) -> float:
+        """The height with the room that most records' waves need."""
+        return replace(self, headroom_mm=HEADROOM_MM, footroom_mm=FOOTROOM_MM).height_mm
 
     @property
     def height_mm(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,12 +11,9 @@ import plotly.graph_objects as go
 from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, MODEL_SECONDS, Ecg
 from imle.errors import BadChoice
 from imle.figures.geometry import (
-    FOOTROOM_MM,
-    HEADROOM_MM,
     LAYOUTS,
     LEFT_MM,
     RIGHT_MM,
-    VIEW_MM,
     Panel,
     Sheet,
     centred_mv,
@@ -366,9 +363,8 @@ def height_px(sheet: Sheet) -> int:
 
 
 def across(sheet: Sheet, margin_px: dict) -> float:
-    """The width over the height of a box that the view fills; the same for every record and speed."""
-    usual_mm = replace(sheet, headroom_mm=HEADROOM_MM, footroom_mm=FOOTROOM_MM).height_mm
-    return box_across(usual_mm / VIEW_MM, margin_px)
+    """The width over the height of a box that the view fills; the same for every record."""
+    return box_across(sheet.usual_height_mm / sheet.view_mm, margin_px)
 
 
 def box_across(up: float, margin_px: dict) -> float:
