@@ -41,7 +41,7 @@ def median_beats(measured: Measurements, heat: Heat | None, view: View, key: str
     values = heat.values if heat else None
     title = heat.title if heat else ""
     figure = median_beats_figure(measured, values, title, dark=state.dark(), opacity=view.opacity)
-    _chart(figure, f"{key}_median", median_beats_text(measured), CONFIG)
+    _chart(figure, f"{key}_median", median_beats_text(measured, values, title), CONFIG)
 
 
 def in_words(explanation: Explanation, heat: Heat | None) -> None:
