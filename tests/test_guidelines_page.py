@@ -110,7 +110,7 @@ def test_the_verdict_says_whether_the_heatmap_follows_the_diagnosis(page):
     assert "it follows the diagnosis's leads." in texts(page(diagnosis="IMI", heatmaps="sharp · attention"))
     assert "so it does not explain the diagnosis" in texts(page(diagnosis="ASMI", heatmaps="sharp · attention"))
     shown = texts(page(diagnosis="NST_", heatmaps="sharp · attention"))
-    assert "On ST and T lie 20%" in shown and "less than in a record without the diagnosis" in shown
+    assert "On ST and T lie 20 %" in shown and "less than in a record without the diagnosis" in shown
 
 
 def test_the_maps_are_the_mean_of_the_records_of_the_surest_and_of_all(page):
@@ -145,7 +145,8 @@ def test_a_cohort_narrows_all_that_is_shown(page):
     titles = [note["text"] for note in charts(app)["places"]["layout"]["annotations"]]
     assert titles[0] == f"IMI, {len(women)} records" and len(women) == RECORDS // 2
     found = summarise(women).set_index("score").loc["lead_mass"]
-    assert f"lie {found['value']:.0%} ({found['low']:.0%} to {found['high']:.0%}) of the heatmap" in texts(app)
+    value, low, high = (round(100 * found[key]) for key in ("value", "low", "high"))
+    assert f"lie {value} % ({low} % to {high} %) of the heatmap" in texts(app)
     assert set(app.dataframe[0].value["Record"]) <= set(women["ecg_id"])
     assert f"of {len(women)} records the heatmap hardly differs" in texts(app)
     assert f"<td>{len(women)}</td>" in tables(app) and "All diagnoses, sharp · attention, women" in subheaders(app)
