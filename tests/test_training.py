@@ -25,7 +25,7 @@ from imle.training.averaging import AveragedWeights
 from imle.training.batches import augment, crop, epoch_batches, mix
 from imle.training.devices import step_of
 from imle.training.distillation import teacher_of
-from imle.training.loop import TrainingError, mean_of_ranked, recipe_of_run, train
+from imle.training.loop import TrainingError, mean_of_ranked, recipe_of_run, settings_of_run, train
 from imle.training.losses import label_weights, weighted_binary, weighted_categorical
 from imle.training.recipe import Recipe, read_settings, recipe_for, recipes
 
@@ -396,6 +396,18 @@ def test_a_run_of_before_a_setting_existed_resumes(data, tmp_path):
     (tmp_path / "recipe.json").write_text(json.dumps(settings))
     train(data, NETWORK, recipe_of_run(tmp_path), tmp_path, options=TINY, resume=True)
     assert [row["epoch"] for row in rows_of(tmp_path)] == [1, 2]
+
+
+def test_a_run_that_started_from_a_model_resumes(data, tmp_path, monkeypatch):
+    """The run's own file tells its start as a text; the first better epoch after a resume ended in a stack trace."""
+    train(data, NETWORK, replace(SMALL, epochs=1), tmp_path / "first", options=TINY)
+    run = tmp_path / "second"
+    with pytest.raises(KeyboardInterrupt):
+        train(data, NETWORK, SMALL, run, start=tmp_path / "first", on_epoch=stop_after_first)
+    monkeypatch.setattr("imle.training.loop.mean_of_ranked", lambda areas: 1.0)  # the second epoch is better
+    begun = settings_of_run(run)
+    card = train(data, NETWORK, SMALL, run, options=begun["options"], start=begun["start"], resume=True)
+    assert (card.recipe["best_epoch"], card.data["started_from"]) == (2, "first")
 
 
 def stop_after_first(row):
