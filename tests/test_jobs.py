@@ -375,6 +375,19 @@ def test_a_measurement_that_fails_says_why():
     assert "has no option 'no_such_option'" in pace.measuring(order).trouble
 
 
+def test_a_relative_state_folder_is_the_same_for_jobs_and_measurements(tmp_path, monkeypatch):
+    """Their processes have working folders of their own: none found its order, and no run began."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMLE_STATE_DIR", "state")
+    job = jobs.submit(Order("mousavi", str(tmp_path), settings={"epochs": 1}))
+    wrong = Order("mousavi", str(DEMO_COHORT), options={"no_such_option": 1})
+    pace.start_measuring(wrong)
+    assert "ptbxl_database.csv" in wait_for(job.id, State.FAILED).reason
+    wait_until(lambda: pace.measuring(wrong).trouble)
+    assert "has no option 'no_such_option'" in pace.measuring(wrong).trouble
+    assert not list(tmp_path.glob("state/*/*/state"))
+
+
 def folder_with(beat: Beat | None, ticket: bool) -> JobFolder:
     """A job without a process."""
     folder = new_folder(QUICK, "")

@@ -21,6 +21,7 @@ from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, wri
 from imle.jobs.job import LOCAL, Beat
 from imle.locks import locked, take
 from imle.model_folder import write_atomically
+from imle.state_folder import state_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "settings.json"
@@ -61,9 +62,17 @@ class LocalRunner:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a job's process: this package is found wherever it was started from, and Python says at once."""
+    """The environment of a job's process, whose working folder is another: it finds this package and the same state folder,
+    and Python says at once what it prints.
+    """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {
+        **os.environ,
+        "IMLE_STATE_DIR": str(state_folder()),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
 
 
 def slots() -> int:
