@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from imle.ecg import MODEL_SAMPLES
-from imle.errors import Refusal
+from imle.errors import Refusal, named
 from imle.jobs.folder import writing
 from imle.jobs.job import Order
 from imle.jobs.local import environment
@@ -198,9 +198,7 @@ def main(path: str) -> int:
         write_atomically(folder / "trouble", str(error))
         return 1
     except Exception as error:
-        write_atomically(
-            folder / "trouble", f"measuring failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        )
+        write_atomically(folder / "trouble", f"measuring failed: {named(error)}")
         raise
     return 0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imle.errors import Refusal
+from imle.errors import Refusal, brief
 from imle.labels import LABELS
 
 DATABASE = "ptbxl_database.csv"
@@ -73,7 +73,7 @@ def _read_table(root: Path, name: str, needed: tuple[str, ...], **how) -> pd.Dat
     try:
         table = pd.read_csv(path, **how)
     except ValueError as error:  # pandas' own errors for a file that is no table, or lacks a column, are of this kind
-        raise MissingData(f"{path} is not PTB-XL's table ({str(error).splitlines()[0]}); download it again") from None
+        raise MissingData(f"{path} is not PTB-XL's table ({brief(error)}); download it again") from None
     lacking = [column for column in needed if column not in table]
     if lacking:
         raise MissingData(f"{path} has no column {lacking[0]}; it should have those of PTB-XL's {name}")
