@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import refusals
+from imle.shell import DEFAULT_DATA, DataDir, refusals
 
 app = typer.Typer(
     help="Training runs that outlive the shell; the same that the training page shows.", add_completion=False
@@ -36,7 +36,7 @@ def listing(context: typer.Context):
 
 @app.command()
 def start(
-    data_dir: Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")] = Path("data/ptbxl"),
+    data_dir: DataDir = DEFAULT_DATA,
     model: Annotated[str, typer.Option(help="A network of the registry.")] = "imle_net",
     task: Annotated[str, typer.Option(help="superclass, mi, or mi-authors.")] = "superclass",
     settings: Annotated[

@@ -6,6 +6,7 @@ import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from imle.errors import Refusal
 
+DEFAULT_DATA = Path("data/ptbxl")
+
 # Options that several commands take.
+DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 
