@@ -29,6 +29,7 @@ from pathlib import Path
 from imle.jobs.job import Beat, JobRefused, Order, State
 from imle.locks import is_locked, locked
 from imle.model_folder import METRICS_FILE, write_atomically
+from imle.ptbxl.dataset import SELECT_FOLD
 from imle.state_folder import state_folder
 
 JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
@@ -85,7 +86,7 @@ def new_folder(order: Order, owner: str) -> JobFolder:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Within it, a folder that cannot be written to and a full disk are told in one sentence (JobRefused)."""
+    """Around what only writes: a folder that cannot be written to and a full disk are told in one sentence (JobRefused)."""
     try:
         yield
     except OSError as error:
@@ -93,7 +94,7 @@ def writing() -> Iterator[None]:
 
 
 def told(error: OSError) -> str:
-    """One sentence on a file that could not be written."""
+    """One sentence on a file of the jobs that could not be written."""
     where = error.filename or jobs_folder()
     return f"{where} cannot be written ({(error.strerror or str(error)).lower()}); free or choose a place with IMLE_STATE_DIR"
 
@@ -184,10 +185,22 @@ class JobFolder:
         """What `imle evaluate` says of the finished run on `fold`; None where it did not come to that."""
         return _read_json(self.report_path(fold))
 
+    def is_trained(self) -> bool:
+        """Whether all epochs are done and scored on fold 9: the model is whole, whatever becomes of later work on it."""
+        return self.report(SELECT_FOLD) is not None
+
+    def without(self, reason: str) -> str:
+        """One sentence on what a trained run lacks, since its process ended badly for `reason`."""
+        return f"{'fold 10 was not read' if self.wants_test() else 'its card was not written'}: {reason}"
+
     def wish_test(self) -> None:
         """Have fold 10 read by the next process. JobRefused where that cannot be written."""
         with writing():
             (self.path / TEST).touch()
+
+    def drop_test(self) -> None:
+        """Wish no more that fold 10 be read."""
+        (self.path / TEST).unlink(missing_ok=True)
 
     def wants_test(self) -> bool:
         return (self.path / TEST).is_file() and self.report(TEST_FOLD) is None
