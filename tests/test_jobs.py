@@ -155,6 +155,27 @@ def test_the_shell_shows_and_uses_runs(finished, monkeypatch):
     assert imle("start", "--data-dir", "/nowhere")[0] == 2
 
 
+def test_a_followed_log_tells_each_line_once(monkeypatch):
+    """A log that had grown beyond --lines was printed whole every second."""
+    folder = new_folder(QUICK, "")
+    log = folder.path / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(9)))
+    ended, coming = jobs.find(folder.id), ["line 9\n", "line 10\nli", "ne 11\n", "", "end\n"]
+
+    def find(job_id):
+        if not coming:
+            return ended
+        with log.open("a") as file:
+            file.write(coming.pop(0))
+        return replace(ended, state=State.RUNNING)
+
+    monkeypatch.setattr(jobs, "find", find)
+    monkeypatch.setattr("imle.cli_jobs.FOLLOW_S", 0)
+    printed = CliRunner().invoke(app, ["jobs", "log", folder.id, "--lines", "4", "--follow"]).output.splitlines()
+    assert printed[:-1] == [*(f"line {number}" for number in range(5, 12)), "end"]
+    assert printed[-1].startswith("mousavi-1: stopped")
+
+
 def test_a_served_model_that_is_gone_serves_no_more(tmp_path):
     """A deleted folder would otherwise leave every page without a model."""
     gone = tmp_path / "gone"

@@ -207,15 +207,24 @@ class JobFolder:
 
     def log(self, lines: int = 200) -> str:
         """The log's last lines, without TensorFlow's greetings; a line rewritten in place counts as its last state."""
+        text, _ = self._printed(None)
+        return "\n".join(_shown(text)[-lines - 1 :]).strip("\n")
+
+    def log_since(self, place: int | None) -> tuple[list[str], int]:
+        """The whole lines, shown as by `log`, that came after the byte `place`, and the place after them; of None, the end's."""
+        text, place = self._printed(place)
+        whole = text[: text.rfind(b"\n") + 1]
+        return _shown(whole)[:-1], place + len(whole)
+
+    def _printed(self, place: int | None) -> tuple[bytes, int]:
+        """What the log has from the byte `place`, or at its end for None, and the place at which that begins."""
         try:
             with (self.path / LOG).open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - TAIL_BYTES))
-                text = file.read().decode(errors="replace")
+                place = max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES) if place is None else place
+                file.seek(place)
+                return file.read(), place
         except OSError:
-            return ""
-        shown = [line.rpartition("\r")[2].rstrip() for line in text.split("\n") if not GREETING.match(line)]
-        return "\n".join(shown[-lines - 1 :]).strip("\n")
+            return b"", place or 0
 
     def is_held(self) -> bool:
         """Whether a process of this machine holds the job."""
@@ -233,6 +242,12 @@ class JobFolder:
             gone = self.path.with_name(f".deleted-{self.path.name}")
             self.path.rename(gone)
             shutil.rmtree(gone)
+
+
+def _shown(printed: bytes) -> list[str]:
+    """The lines of a log but for TensorFlow's greetings; one that was rewritten in place, as it was last."""
+    lines = printed.decode(errors="replace").split("\n")
+    return [line.rpartition("\r")[2].rstrip() for line in lines if not GREETING.match(line)]
 
 
 def _last_number() -> int:

@@ -104,6 +104,11 @@ def log(job_id: str, lines: int = 200) -> str:
     return runner_named(folder.order.runner).log(folder, lines)
 
 
+def log_since(job_id: str, place: int | None) -> tuple[list[str], int]:
+    """The lines that the job printed since `place`, those of its log's end for None; and from where to ask next."""
+    return folder_of(job_id).log_since(place)
+
+
 def stop(job_id: str) -> None:
     """Have the job end, keeping its best epoch. JobRefused where it does not run or wait."""
     folder = folder_of(job_id)
