@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from imle.background import launch
 from imle.ecg import MODEL_SAMPLES
 from imle.errors import Refusal, named
 from imle.jobs.folder import writing
@@ -115,10 +115,8 @@ def start_measuring(order: Order) -> None:
             write_atomically(folder / "trouble", "")
             write_atomically(folder / "order.json", json.dumps(order.as_json()))
             with (folder / "log").open("w") as log:
-                subprocess.Popen(
-                    [sys.executable, "-m", "imle.jobs.pace", str(folder)],
-                    stdin=lock, stdout=log, stderr=log, start_new_session=True, cwd=folder, env=environment(),
-                )  # fmt: skip
+                command = [sys.executable, "-m", "imle.jobs.pace", str(folder)]
+                launch(command, lock, log, cwd=folder, env=environment())
 
 
 def measure(order: Order) -> Pace:
