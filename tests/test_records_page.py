@@ -283,7 +283,7 @@ def test_a_run_that_ended_says_where_it_stopped_and_offers_to_go_on(session):
     folder = state.predictions_folder()
     folder.mkdir(parents=True)
     (folder / "progress.json").write_text('{"what": "predicting", "done": 16, "total": 24}')
-    (folder / "log").touch()
+    (folder / "log").write_text("... predicting: 16 of 24\n")
     app = session()
     assert sentences(app) == [
         "Predicting all records stopped at 16 of 24 records (the process was ended from outside); "

@@ -68,4 +68,7 @@ def _last_line(log: Path) -> str | None:
         lines = log.read_text(errors="replace").split("\n")
     except OSError:
         return None
-    return next((line.strip().removeprefix("imle: ") for line in reversed(lines) if line.strip()), "")
+    from imle.shell import PROGRESS_SIGN  # with all that a command line needs, and a page does not
+
+    said = [line for line in lines if line.strip() and not line.startswith(PROGRESS_SIGN)]
+    return said[-1].strip().removeprefix("imle: ") if said else ""
