@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from imle.errors import Refusal
+from imle.errors import Refusal, brief
 from imle.evaluation.calibration import reliability
 from imle.evaluation.curves import precision_recall_curve, roc_curve
 from imle.evaluation.published_figures import PublishedGroup
@@ -239,7 +239,7 @@ def _told_as_unreadable(name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError) as error:
         raise UnreadableResults(
-            f"the results of {name} in {RESULTS} cannot be read ({str(error).splitlines()[0][:100]}); "
+            f"the results of {name} in {RESULTS} cannot be read ({brief(error)}); "
             "write them again with imle evaluate --predictions"
         ) from None
 

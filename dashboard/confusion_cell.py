@@ -45,13 +45,18 @@ def read_cell(text: str | None) -> ConfusionCell | None:
 
 
 def records_in(cell: ConfusionCell, data_title: str) -> np.ndarray:
-    """The numbers of its records; none where there is no such result for the superclasses, or none on `data_title`."""
+    """The numbers of its records; none where there is no such result for the superclasses that can be read, or none on `data_title`."""
     try:
         result = read_result(cell.model)
-        answers = result.of_fold(cell.fold)
-    except Refusal:
+        answers, data = result.of_fold(cell.fold), result.reports[cell.fold]["data"]
+    except (
+        Refusal,
+        OSError,
+        ValueError,
+        KeyError,
+    ):  # none of that name, or a damaged one, which the compare page tells of
         return np.array([], int)
-    if result.reports[cell.fold]["data"] != data_title or result.task is not SUPERCLASS:
+    if data != data_title or result.task is not SUPERCLASS:
         return np.array([], int)
     y = read_truth().loc[answers.index, cell.label].to_numpy()
     return answers.index.to_numpy()[in_cell(y, answers[cell.label].to_numpy(), cell.threshold, cell.cell)]

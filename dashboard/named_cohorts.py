@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dashboard.cohort import AGE_RANGE, ANY_PROBABILITY, SEXES, YES_NO, Filters
 from dashboard.confusion_cell import read_cell
-from imle.errors import BadChoice, Refusal
+from imle.errors import BadChoice, Refusal, brief
 from imle.labels import LABELS
 from imle.model_folder import write_atomically
 from imle.state_folder import state_folder
@@ -37,8 +37,9 @@ def named_cohorts() -> dict[str, Filters]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or brief(error)
         raise DamagedCohorts(
-            f"the saved cohorts in {path} cannot be read ({_brief(error)}); the file was left as it is: mend it, or move it away"
+            f"the saved cohorts in {path} cannot be read ({reason}); the file was left as it is: mend it, or move it away"
         ) from None
     return dict(sorted(cohorts.items(), key=lambda item: item[0].casefold()))
 
@@ -151,7 +152,3 @@ def _from_json(kept: dict) -> Filters:
 def _is_range(value, widest: tuple, kind) -> bool:
     low, high = value
     return isinstance(low, kind) and isinstance(high, kind) and widest[0] <= low <= high <= widest[1]
-
-
-def _brief(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error).splitlines()[0][:100]

@@ -110,8 +110,14 @@ def _asked_from_here() -> bool:
     if not headers:
         # A browser always sends some, and none are left once it has closed the page. AppTest has no browser.
         return not runtime.exists() or config.get_option("global.appTest")
-    asked = [f"//{host}" for host in headers.get_all("Host")] + headers.get_all("Origin")
-    return all(map(is_loopback, map(_host_in, asked))) and not any(header in headers for header in PASSED_ON)
+    hosts, origins = headers.get_all("Host"), headers.get_all("Origin")
+    asked = [*(f"//{host}" for host in hosts), *origins]
+    # A browser names the origin of each websocket; a script may not, and a proxy's own Host hides where it is.
+    return (
+        bool(origins)
+        and all(map(is_loopback, map(_host_in, asked)))
+        and not any(header in headers for header in PASSED_ON)
+    )
 
 
 def _host_in(url: str) -> str | None:

@@ -131,8 +131,7 @@ def model_card() -> tuple[str, Card, str]:
 
 def predictor() -> Predictor:
     """The model, loaded once for all sessions. NotAModel where there is none."""
-    folder = chosen_model_folder()
-    return _predictor(str(folder), default_engine(), _changed(folder / CARD_FILE))
+    return _predictor(*_model_key())
 
 
 def attended_labels() -> tuple[str, ...]:
@@ -166,15 +165,12 @@ def is_of_model_in_use(about: dict) -> bool:
 
 def explanation(record: int) -> Explanation:
     """The record's explanation by the model in use; UnreadableEcg, or NotAModel."""
-    folder = chosen_model_folder()
-    key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
-    return _explanation(record, key)
+    return _explanation(record, (*_cohort_key(), *_model_key()))
 
 
 def attribution(record: int, label: str, method: str) -> np.ndarray:
     """(12, 1000): what speaks for `label` in the record by `method`, as a heatmap. Raises as `explanation` does."""
-    folder = chosen_model_folder()
-    key = (*_cohort_key(), str(folder), _changed(folder / CARD_FILE), default_engine())
+    key = (*_cohort_key(), *_model_key())
     together = labels_with(predictor(), label, method)
     return _attributions(record, together, method, key)[label]
 
@@ -204,12 +200,12 @@ def upload_measurements(ecg: Ecg) -> Measurements:
 
 def upload_explanation(ecg: Ecg) -> Explanation:
     """The model's opinion of an uploaded ECG; kept in the session alone. Raises as `explanation` does."""
-    return _once(ecg, f"explained {model_name()}", lambda: explain(predictor(), ecg))
+    return _once(ecg, f"explained {_model_key()}", lambda: explain(predictor(), ecg))
 
 
 def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
     """What speaks for `label` in an uploaded ECG by `method`, as a heatmap; kept in the session alone."""
-    return _once(ecg, f"attributing {model_name()}", lambda: attributing(predictor(), ecg))(label, method)
+    return _once(ecg, f"attributing {_model_key()}", lambda: attributing(predictor(), ecg))(label, method)
 
 
 def forget_uploads() -> None:
@@ -274,10 +270,17 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def _cohort_key() -> tuple[str, float]:
-    """The data set in use, and when its catalogue was last written."""
+def _cohort_key() -> tuple[str, tuple[float, ...]]:
+    """The data set in use, and when its catalogue was last written and each of its folders of records last got or lost a file."""
     root = data_root()
-    return str(root), _changed(root / DATABASE)
+    folders = sorted([*root.glob("records*/"), *root.glob("records*/*/")])
+    return str(root), (_changed(root / DATABASE), *(folder.stat().st_mtime for folder in folders))
+
+
+def _model_key() -> tuple[str, float, str]:
+    """The model in use, when its card was last written, and the engine. NotAModel where there is none."""
+    folder = chosen_model_folder()
+    return str(folder), _changed(folder / CARD_FILE), default_engine()
 
 
 def _answers_key() -> tuple[str, float] | None:
@@ -290,12 +293,12 @@ def _answers_key() -> tuple[str, float] | None:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data set")
-def _cohort(root: str, changed: float) -> Cohort:
+def _cohort(root: str, changed: tuple[float, ...]) -> Cohort:
     return open_cohort(root)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model")
-def _predictor(folder: str, engine: str, changed: float) -> Predictor:
+def _predictor(folder: str, changed: float, engine: str) -> Predictor:
     return load_model(folder, engine)
 
 

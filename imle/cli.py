@@ -15,7 +15,7 @@ from rich.progress import MofNCompleteColumn, TextColumn
 from imle.cli_jobs import app as jobs_app
 from imle.cli_shards import app as shards_app
 from imle.errors import Refusal
-from imle.shell import Engine, ModelName, bar, complain, refusals, telling_bar, training_bar
+from imle.shell import DEFAULT_DATA, DataDir, Engine, ModelName, bar, complain, refusals, telling_bar, training_bar
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets every start with a page of notices
 
@@ -29,9 +29,6 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 app.add_typer(shards_app)
 
-DEFAULT_DATA = Path("data/ptbxl")
-
-DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
 UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
 RECIPES_OWN = "the network's recipe"
@@ -121,6 +118,7 @@ def train(
         from imle.training.loop import recipe_of_run, settings_of_run
         from imle.training.loop import train as run
         from imle.training.recipe import changed, read_settings, starting_recipe
+        from imle.training.sentences import epoch_line
 
         named = {
             "epochs": epochs,
@@ -153,7 +151,15 @@ def train(
         }
         try:
             with training_bar(model, recipe.epochs) as on_step:
-                card = run(data, model, recipe, out, **how, on_step=on_step, on_epoch=say_epoch)
+                card = run(
+                    data,
+                    model,
+                    recipe,
+                    out,
+                    **how,
+                    on_step=on_step,
+                    on_epoch=lambda row: print(epoch_line(row), flush=True),
+                )
         except KeyboardInterrupt:
             say_what_is_kept(out)
             raise typer.Exit(130) from None
@@ -458,21 +464,16 @@ def open_with_store(data):
     return data
 
 
-def say_epoch(row: dict) -> None:
-    """One line on an epoch that ended."""
-    print(f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True)
-
-
 def say_what_is_kept(out: Path) -> None:
-    from imle.model_folder import NotAModel, read_card
+    """One sentence on a run that was interrupted."""
+    from imle.training.sentences import what_is_kept
 
-    try:
-        card = read_card(out)
-    except NotAModel:
-        complain(f"stopped before the first epoch ended; {out} holds no model yet")
-        return
-    auc = card.metrics["fold9"]["macro_auc"]
-    complain(f"stopped; {out} keeps epoch {card.recipe['best_epoch']} (fold 9 macro AUC {auc:.4f}); --resume goes on")
+    kept = what_is_kept(out)
+    complain(
+        f"stopped; {out} {kept}; --resume goes on"
+        if kept
+        else f"stopped before the first epoch ended; {out} holds no model yet"
+    )
 
 
 def hints_from(fs_hz: float | None, unit: str | None, leads: str | None):

@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import refusals
+from imle.shell import DEFAULT_DATA, DataDir, refusals
 
 app = typer.Typer(
     help="Training runs that outlive the shell; the same that the training page shows.", add_completion=False
 )
+
+FOLLOW_S = 1.0
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="As `imle jobs` lists it, such as imle_net-7.")]
 
@@ -36,7 +38,7 @@ def listing(context: typer.Context):
 
 @app.command()
 def start(
-    data_dir: Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")] = Path("data/ptbxl"),
+    data_dir: DataDir = DEFAULT_DATA,
     model: Annotated[str, typer.Option(help="A network of the registry.")] = "imle_net",
     task: Annotated[str, typer.Option(help="superclass, mi, or mi-authors.")] = "superclass",
     settings: Annotated[
@@ -94,14 +96,10 @@ def log(
     with refusals():
         from imle import jobs
 
-        shown = jobs.log(run, lines)
-        print(shown)
-        while follow and (job := jobs.find(run)).state.is_active:
-            time.sleep(1)
-            now = jobs.log(run, lines)
-            if now != shown:
-                print(now.removeprefix(shown).strip("\n"), flush=True)
-                shown = now
+        if follow:
+            _print_until_ended(run, lines)
+        else:
+            print(jobs.log(run, lines))
         job = jobs.find(run)
         print(f"{job.id}: {job.state}  {_so_far(job)}")
 
@@ -145,6 +143,23 @@ def back():
         if now := serving.served():
             serving.withdraw(now)
         print(before.name if (before := serving.served()) else "the usual model")
+
+
+def _print_until_ended(run: str, lines: int) -> None:
+    """Print the log's last `lines` lines, and each that comes until the run has ended."""
+    from imle import jobs
+
+    printed, place = jobs.log_since(run, None)
+    printed = printed[-lines:]
+    while True:
+        for line in printed:
+            print(line, flush=True)
+        # Asked before the log, so that what the run says at its end is not missed.
+        goes_on = jobs.find(run).state.is_active
+        printed, place = jobs.log_since(run, place)
+        if not goes_on and not printed:
+            return
+        time.sleep(FOLLOW_S if goes_on else 0)
 
 
 def _so_far(job) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import Engine, ModelName, complain, refusals, telling_bar
+from imle.shell import DEFAULT_DATA, DataDir, Engine, ModelName, complain, refusals, telling_bar
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +21,7 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Processes that share i
 @app.command("export-shards")
 def export_shards(
     out: Annotated[Path, typer.Argument(help="An empty folder for the shards.")],
-    data_dir: Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")] = Path("data/ptbxl"),
+    data_dir: DataDir = DEFAULT_DATA,
     records: Annotated[int, typer.Option(min=1, help="Records a shard.")] = 1000,
 ):
     """Write a data set as Parquet shards (ecg_id, signal), as predict-shards reads them."""

@@ -13,7 +13,7 @@ import numpy as np
 from imle.assets import WEIGHTS
 from imle.attention import Attention
 from imle.ecg import MODEL_SAMPLES, InvalidEcg
-from imle.errors import BadChoice
+from imle.errors import BadChoice, conclusion
 from imle.leads import LEADS
 from imle.model_folder import (
     CARD_FILE,
@@ -180,9 +180,8 @@ def export_openvino(folder, half: bool = False) -> Path:
         with replacing(path) as fresh, replacing(path.with_suffix(".bin")):
             ov.save_model(converted, fresh, compress_to_fp16=half)
     except RuntimeError as error:  # OpenVINO's; the system's own say what is wrong themselves
-        reason = str(error).strip().splitlines()[-1][:120]
         raise NotAModel(
-            f"{path} cannot be written ({reason}); copy the model to a folder that can be, or choose the keras engine"
+            f"{path} cannot be written ({conclusion(error)}); copy the model to a folder that can be, or choose the keras engine"
         ) from None
     return path
 
@@ -203,13 +202,12 @@ def _openvino_network(folder: Path, engine: str) -> Network:
     try:
         compiled = ov.Core().compile_model(str(path), "CPU", settings)
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][:120]
         again = (
             "make it again with `imle int8`"
             if engine == "int8"
             else f"delete it, and it is made again from {KERAS_FILE}"
         )
-        raise NotAModel(f"{path} cannot be loaded ({reason}); {again}") from None
+        raise NotAModel(f"{path} cannot be loaded ({conclusion(error)}); {again}") from None
     names = [next(iter(output.get_names())) for output in compiled.outputs]
 
     def forward(signals: np.ndarray) -> dict[str, np.ndarray]:

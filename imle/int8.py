@@ -21,10 +21,10 @@ FOLDS = range(1, 9)
 RECORDS = 320
 
 
-def to_int8(name_or_path, data: PtbXl, records: int = RECORDS, seed: int = 0) -> Path:
+def to_int8(name_or_path, data: PtbXl, records: int = RECORDS) -> Path:
     """Write the int8 form of a shipped model or model folder into its folder; returns its path.
 
-    The ranges of the activations are those of `records` records of FOLDS, drawn by `seed`; what lies beyond them in
+    The ranges of the activations are those of `records` records of FOLDS, drawn at random but always the same; what lies beyond them in
     another record is cut. NotAModel where there is no model; BadChoice where NNCF is not installed, the network has no
     convolutions or `data` no record of FOLDS.
     """
@@ -39,7 +39,7 @@ def to_int8(name_or_path, data: PtbXl, records: int = RECORDS, seed: int = 0) ->
     path = folder / OPENVINO_FILE
     model = ov.Core().read_model(path if path.is_file() else export_openvino(folder))
     kept = _outside_convolutions(model)
-    drawn = np.sort(np.random.default_rng(seed).permutation(ids)[:records])
+    drawn = np.sort(np.random.default_rng(0).permutation(ids)[:records])
     batches = [drawn[first : first + BATCH] for first in range(0, len(drawn), BATCH)]
     quantised = nncf.quantize(
         model,

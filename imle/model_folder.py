@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imle.errors import BadChoice, Refusal
+from imle.errors import BadChoice, Refusal, brief
 from imle.labels import LABELS
 from imle.scale import Scale
 from imle.tasks import task
@@ -149,9 +149,7 @@ def load_keras(folder):
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # keras and h5py raise whatever they stumble on
-        raise NotAModel(
-            f"{path} cannot be loaded ({str(error).splitlines()[0][:120]}); copy the model folder again"
-        ) from None
+        raise NotAModel(f"{path} cannot be loaded ({brief(error)}); copy the model folder again") from None
 
 
 @contextmanager

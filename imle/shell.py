@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,12 +16,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from imle.errors import Refusal
 
+DEFAULT_DATA = Path("data/ptbxl")
+
 # Options that several commands take.
+DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 
 # A disk that is full, or a person's share of it, is told of without the file that was being written.
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+# Where a bar cannot be drawn, a line of progress begins so; work that takes less than so long says none.
+PROGRESS_SIGN = "... "
+QUIET_S = 5.0
 
 err = Console(stderr=True)
 
@@ -49,11 +58,34 @@ def complain(what) -> None:
 
 
 @contextmanager
-def bar(title: str, *columns) -> Iterator[Progress]:
-    """A progress bar on stderr, silent where that is no terminal."""
+def bar(title: str, *columns) -> Iterator[Progress | Lines]:
+    """A progress bar on stderr; where that is no terminal, a plain line now and then."""
+    if not err.is_terminal:
+        yield Lines(title)
+        return
     parts = (TextColumn(title), BarColumn(), *columns, TimeRemainingColumn())
-    with Progress(*parts, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(*parts, console=err, transient=True) as progress:
         yield progress
+
+
+class Lines:
+    """Told of work as rich's Progress is; says a line each tenth of it, and none within QUIET_S of the last."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.part, self.tenth, self.said_at = None, 0, time.monotonic()
+
+    def add_task(self, description: str, **fields) -> int:
+        return 0
+
+    def update(self, task: int, completed: int, total: int | None, what: str = "", note: str = "") -> None:
+        if self.part != (what, total):
+            self.part, self.tenth = (what, total), 0
+        tenth, now = 10 * completed // total if total else 0, time.monotonic()
+        if tenth > self.tenth and now - self.said_at >= QUIET_S:
+            self.tenth, self.said_at = tenth, now
+            so_far = f"{self.title or what}: {completed:,} of {total:,}  {note}".rstrip()
+            print(f"{PROGRESS_SIGN}{so_far}", file=sys.stderr, flush=True)
 
 
 @contextmanager

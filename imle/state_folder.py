@@ -8,9 +8,10 @@ def state_folder() -> Path:
     """IMLE_STATE_DIR, else `imle` in the user's own state folder (XDG_STATE_HOME, usually ~/.local/state).
 
     It belongs to the user and not to the checkout, so that neither another checkout nor `git clean` loses a cohort.
-    The folder may not be there yet; who writes into it makes it.
+    The path is absolute, as processes of other working folders get it. The folder may not be there yet; who writes into
+    it makes it.
     """
     chosen = os.environ.get("IMLE_STATE_DIR")
     if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")) / "imle"
+        return Path(chosen).absolute()
+    return Path(os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")).absolute() / "imle"

@@ -40,15 +40,13 @@ def expand(paths: Iterable[Path]) -> list[Path]:
     return [file for file in files if file.suffix not in SIGNAL_SUFFIXES or file.with_suffix(".hea") not in headers]
 
 
-def stream_predictions(
-    predictor: Predictor, files: list[Path], batch: int = BATCH, hints: Hints | None = None
-) -> Iterator[dict | Refusal]:
+def stream_predictions(predictor: Predictor, files: list[Path], hints: Hints | None = None) -> Iterator[dict | Refusal]:
     """For each file, in order: {"path", "model", "engine", "probabilities": {label: p}}, or the Refusal it met.
 
     An ECG out of the ordinary has "remarks" too, the sentences of `imle.remarks`.
     `hints` tells of all files what they do not say themselves. While one batch is with the model the next is being read.
     """
-    batches = [files[first : first + batch] for first in range(0, len(files), batch)]
+    batches = [files[first : first + BATCH] for first in range(0, len(files), BATCH)]
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(_read, batches[0], hints) if batches else None
         for index in range(len(batches)):

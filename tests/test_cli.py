@@ -18,7 +18,7 @@ from imle.assets import DEMO_COHORT
 from imle.cli import app
 from imle.labels import LABELS
 from imle.leads import LEADS
-from imle.shell import refusals
+from imle.shell import refusals, telling_bar
 
 RECORDS = sorted((DEMO_COHORT / "records100").rglob("*.hea"))
 IMLE = [sys.executable, "-c", "from imle.cli import main; main()"]
@@ -201,6 +201,19 @@ def test_what_the_system_does_not_give_gets_one_sentence(number, capsys):
     assert ended.value.exit_code == 2
     reason = os.strerror(number).lower()
     assert capsys.readouterr().err == f"imle: /some/where cannot be read or written ({reason}); choose another place\n"
+
+
+def test_progress_is_said_in_lines_where_no_bar_can_be_drawn(monkeypatch, capsys):
+    """Minutes of work into a file or through ssh would look like a hang; a line a record would bury what matters."""
+    with telling_bar() as tell:
+        tell("reading", 2, 2)
+    assert capsys.readouterr().err == ""  # it took no time
+    monkeypatch.setattr("imle.shell.QUIET_S", 0)
+    with telling_bar() as tell:
+        for done in range(101):
+            tell("reading", done, 1000)
+        tell("scoring", 1, 2)
+    assert capsys.readouterr().err == "... reading: 100 of 1,000\n... scoring: 1 of 2\n"
 
 
 def test_a_full_disk_is_told_without_a_name_and_no_other_error_is(capsys):

@@ -75,8 +75,8 @@ def started(monkeypatch):
             super().__init__(*args, **options)
             processes.append(self)
 
-    monkeypatch.setattr(predict_in_background.subprocess, "Popen", Noted)
-    monkeypatch.setattr(predict_in_background, "NICENESS", 0)  # the test waits for it
+    monkeypatch.setattr("imle.background.subprocess.Popen", Noted)
+    monkeypatch.setattr("imle.background.NICENESS", 0)  # the test waits for it
     yield processes
     for process in processes:
         process.kill()

@@ -279,6 +279,16 @@ def test_a_cell_of_a_model_of_another_task_is_empty(tmp_path, monkeypatch):
     assert results.shipped() == ()
 
 
+def test_a_cell_of_a_damaged_result_is_empty(tmp_path, monkeypatch):
+    """A report that was cut off while it was copied took down the records page of whoever had a link to one of its cells."""
+    write_results(tmp_path, made_up_truth(40), {"sharp": MODELS["sharp"]}, samples=2)
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    cell, path = ConfusionCell("sharp", "NORM", "tp", 0.1, 10), tmp_path / "sharp-fold10.json"
+    assert len(records_in(cell, "PTB-XL"))
+    path.write_text(path.read_text()[:99])
+    assert len(records_in(cell, "PTB-XL")) == 0
+
+
 def test_infarction_models_stand_by_split_beside_the_published_figure(compare):
     """The authors' split is easier and partly seen in training: its figure without that word would pass for ours."""
     shown = html(compare(results.RESULTS))

@@ -517,6 +517,30 @@ def test_a_damaged_500_hz_file_falls_back_to_100_hz(tmp_path, monkeypatch):
     assert state.ecg_for_the_eye(1).fs_hz == 100
 
 
+def test_records_at_500_hz_show_as_soon_as_they_arrive(tiny_ptbxl, own_ptbxl, monkeypatch):
+    """The catalogue stays as it was: the table, its filter and the sheet told of none until the server was restarted."""
+    monkeypatch.setenv("IMLE_DATA_DIR", str(own_ptbxl))
+    assert set(state.cohort().table["500 Hz"]) == {"no"}
+    shutil.copytree(tiny_ptbxl / "records500", own_ptbxl / "records500")
+    assert set(state.cohort().table["500 Hz"]) == {"yes"}
+    next(own_ptbxl.glob("records500/*/*.hea")).unlink()
+    assert state.cohort().table["500 Hz"].value_counts()["no"] == 1
+
+
+def test_an_uploaded_ecg_is_explained_anew_by_a_model_that_was_trained_anew(monkeypatch, tmp_path):
+    """Its answers, and its thresholds, would stay those of the weights that lay in the folder before."""
+    folder = tmp_path / "model"
+    shutil.copytree(WEIGHTS / "imle_net", folder)
+    monkeypatch.setenv("IMLE_MODEL", str(folder))
+    monkeypatch.setattr(state, "predictor", lambda: read_card(folder))
+    monkeypatch.setattr(state, "explain", lambda card, ecg: card.commit)
+    ecg = object()  # whatever was read
+    before = state.upload_explanation(ecg)
+    write_card(folder, replace(read_card(folder), commit="another"))
+    assert before != "another"
+    assert state.upload_explanation(ecg) == "another"
+
+
 def test_without_weights_the_ecg_stays_and_one_sentence_says_what_is_missing(dashboard, monkeypatch, tmp_path):
     monkeypatch.setenv("IMLE_MODEL", str(tmp_path / "no_such_model"))
     app = dashboard()

@@ -324,6 +324,17 @@ def test_the_model_card_is_of_the_data_just_evaluated(tmp_path):
     assert f"engine on {report['data']}." in model_card("mine", CARD, {9: report})
 
 
+def test_a_report_that_lacks_what_it_is_of_is_passed_over(tmp_path):
+    """One of an earlier version in the same folder kept every new card from being written."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20) | {"model": tmp_path.name}
+    write_card(tmp_path, CARD)
+    (tmp_path / "mine-fold9.json").write_text(json.dumps(report))
+    for lacking in ("task", "fold", "engine", "data"):
+        older = {key: value for key, value in report.items() if key != lacking}
+        (tmp_path / f"without-{lacking}.json").write_text(json.dumps(older))
+    assert list(reports_of(tmp_path, tmp_path, report)) == [9]
+
+
 def test_an_imported_model_has_a_card_too(tmp_path):
     """Its thresholds were never chosen; a report states those that it was held to."""
     imported = replace(CARD, thresholds={})

@@ -155,6 +155,27 @@ def test_the_shell_shows_and_uses_runs(finished, monkeypatch):
     assert imle("start", "--data-dir", "/nowhere")[0] == 2
 
 
+def test_a_followed_log_tells_each_line_once(monkeypatch):
+    """A log that had grown beyond --lines was printed whole every second."""
+    folder = new_folder(QUICK, "")
+    log = folder.path / "log"
+    log.write_text("".join(f"line {number}\n" for number in range(9)))
+    ended, coming = jobs.find(folder.id), ["line 9\n", "line 10\nli", "ne 11\n", "", "end\n"]
+
+    def find(job_id):
+        if not coming:
+            return ended
+        with log.open("a") as file:
+            file.write(coming.pop(0))
+        return replace(ended, state=State.RUNNING)
+
+    monkeypatch.setattr(jobs, "find", find)
+    monkeypatch.setattr("imle.cli_jobs.FOLLOW_S", 0)
+    printed = CliRunner().invoke(app, ["jobs", "log", folder.id, "--lines", "4", "--follow"]).output.splitlines()
+    assert printed[:-1] == [*(f"line {number}" for number in range(5, 12)), "end"]
+    assert printed[-1].startswith("mousavi-1: stopped")
+
+
 def test_a_served_model_that_is_gone_serves_no_more(tmp_path):
     """A deleted folder would otherwise leave every page without a model."""
     gone = tmp_path / "gone"
@@ -373,6 +394,77 @@ def test_a_measurement_that_fails_says_why():
     pace.start_measuring(order)
     wait_until(lambda: not pace.measuring(order).running)
     assert "has no option 'no_such_option'" in pace.measuring(order).trouble
+
+
+@pytest.fixture
+def ends_by(monkeypatch):
+    """Does a job within this process, its work ended by `error`; what is told of it then."""
+    monkeypatch.setattr(work, "_listen", lambda: None)  # pytest has signals of its own
+
+    def end(folder: JobFolder, step: str, error: BaseException) -> jobs.Job:
+        def ended(*words):
+            raise error
+
+        monkeypatch.setattr(work, step, ended)
+        folder.join_queue()
+        work.work(folder)
+        return jobs.find(folder.id)
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (AssertionError(), "AssertionError; see the log"),
+        (ValueError("no\nsuch"), "ValueError: no; see the log"),
+        (PermissionError(errno.EACCES, "Permission denied", "/records"), "/records cannot be read or written (permission"),
+        (ConnectionError("no route"), "ConnectionError: no route; see the log"),
+        (OSError(errno.ENOSPC, "No space left on device", "/runs"), "/runs cannot be written (no space left on device)"),
+    ],
+)  # fmt: skip
+def test_whatever_ends_a_job_it_is_said(ends_by, error, sentence):
+    """An error without a word left a job that seemed to wait for ever; a network's failure was called a full disk."""
+    job = ends_by(new_folder(QUICK, ""), "train_model", error)
+    assert (job.state, job.reason[: len(sentence)]) == (State.FAILED, sentence)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(AssertionError(), "AssertionError; see the log"), (KeyboardInterrupt(), "it was stopped")]
+)
+def test_a_finished_run_stays_so_where_fold_10_cannot_be_read(ends_by, error, why):
+    """Its owner could not use the model any more, and could only repeat what failed."""
+    folder = new_folder(QUICK, "")
+    folder.report_path(9).write_text("{}")
+    folder.wish_test()
+    job = ends_by(folder, "score", error)
+    assert (job.state, job.reason) == (State.FINISHED, f"fold 10 was not read: {why}")
+    assert not folder.wants_test()
+
+
+def test_a_finished_run_stays_so_where_the_reading_of_fold_10_is_killed(monkeypatch):
+    """As where it fails: the model is whole, and fold 10 can be asked for again."""
+    folder = folder_with(Beat("evaluating", time.time(), 0, os.uname().nodename), ticket=True)
+    folder.report_path(9).write_text("{}")
+    folder.wish_test()
+    job = jobs.find(folder.id)
+    assert (job.state, job.reason[:38]) == (State.FINISHED, "fold 10 was not read: the process was ")
+    monkeypatch.setattr("imle.jobs.local.LocalRunner.launch", lambda self, folder: None)
+    jobs.read_test_fold(folder.id)
+    assert jobs.find(folder.id).state is State.QUEUED
+
+
+def test_a_relative_state_folder_is_the_same_for_jobs_and_measurements(tmp_path, monkeypatch):
+    """Their processes have working folders of their own: none found its order, and no run began."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMLE_STATE_DIR", "state")
+    job = jobs.submit(Order("mousavi", str(tmp_path), settings={"epochs": 1}))
+    wrong = Order("mousavi", str(DEMO_COHORT), options={"no_such_option": 1})
+    pace.start_measuring(wrong)
+    assert "ptbxl_database.csv" in wait_for(job.id, State.FAILED).reason
+    wait_until(lambda: pace.measuring(wrong).trouble)
+    assert "has no option 'no_such_option'" in pace.measuring(wrong).trouble
+    assert not list(tmp_path.glob("state/*/*/state"))
 
 
 def folder_with(beat: Beat | None, ticket: bool) -> JobFolder:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from made_up import FINDINGS, FOLDS, IDS, made_up_ecg, write_record
 
+from dashboard.cohort import Filters, matching, open_cohort
 from imle import LABELS, PtbXl, UnreadableEcg
 from imle.ptbxl import MissingData
 from imle.ptbxl.dataset import UnknownRecord
@@ -106,6 +107,38 @@ def test_tables_that_are_none(own_ptbxl):
     table.write_text(whole.replace("{'NORM': 100.0, 'SR': 0.0}", "NORM 100", 1))
     with pytest.raises(
         MissingData, match=r"has scp_codes 'NORM 100' at record 1; it should be like \{'NORM': 100\.0\}$"
+    ):
+        PtbXl(own_ptbxl)
+
+
+def test_what_a_data_set_need_not_state_is_unknown(own_ptbxl):
+    """The records page ended in a stack trace on a data set without ages, reports or a mark of who validated it."""
+    table = own_ptbxl / "ptbxl_database.csv"
+    pd.read_csv(table, index_col="ecg_id").drop(columns=["age", "report", "validated_by_human"]).to_csv(table)
+    cohort = open_cohort(own_ptbxl)
+    assert set(cohort.table["Age"]) == {"   "} and set(cohort.table["Report"]) == {""}
+    for filters, found in (({"age": (20, 30)}, 0), ({"validated": "yes"}, 0), ({"validated": "no"}, len(IDS))):
+        assert len(matching(cohort, Filters(**filters))) == found
+
+
+def test_a_record_that_stands_twice_is_refused(own_ptbxl):
+    """Which of the two a number means nobody knows; pandas ended the page with its own words."""
+    table = own_ptbxl / "ptbxl_database.csv"
+    rows = pd.read_csv(table, index_col="ecg_id")
+    pd.concat([rows, rows.loc[[7]]]).to_csv(table)
+    with pytest.raises(MissingData, match=r"ptbxl_database\.csv has record 7 twice; every ecg_id must be another$"):
+        PtbXl(own_ptbxl)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [('{"title": "Ours', "JSONDecodeError"), ('{"title": "Ours"}', "KeyError: 'simulated'"), ("[]", "TypeError")],
+)
+def test_a_damaged_description_is_refused(own_ptbxl, text, why):
+    """Whoever made a data set of their own with a slip in this file would get a stack trace from every command."""
+    (own_ptbxl / "dataset.json").write_text(text)
+    with pytest.raises(
+        MissingData, match=rf"dataset\.json does not describe the data set \({why}.*\); it should be like"
     ):
         PtbXl(own_ptbxl)
 

@@ -20,10 +20,11 @@ from imle.assets import DEMO_COHORT
 from imle.cli import app
 from imle.jobs import Order, State
 from imle.jobs import ray_cluster as cluster_module
+from imle.jobs import ray_errand as errand_module
 from imle.jobs import ray_runner as runner_module
 from imle.jobs.folder import folder_of, new_folder
 from imle.jobs.job import LOCAL, RAY, Beat
-from imle.jobs.ray_cluster import ADDRESS
+from imle.jobs.ray_cluster import ADDRESS, GONE, NotThere, Unanswered
 from imle.jobs.ray_runner import OWN_SUBMISSION, SUBMISSION, RayRunner, held_alone, latest_start
 from imle.shards.files import export_shards, shards_in
 
@@ -229,6 +230,27 @@ def test_an_unreachable_cluster_neither_freezes_the_page_nor_kills_what_lives(si
     begun = time.monotonic()
     jobs.jobs()
     assert time.monotonic() - begun < 0.2
+
+
+def test_a_command_whose_cluster_forgets_it_ends_in_one_sentence(monkeypatch):
+    """A cluster that was started anew while a million records were answered left a stack trace."""
+
+    class Forgetful:
+        def submit(self, *words, **room): ...
+
+        def status(self, submission):
+            return GONE
+
+        def log(self, submission):
+            raise NotThere
+
+    monkeypatch.setenv(ADDRESS, "http://127.0.0.1:1")
+    monkeypatch.setattr(errand_module, "why_unusable", lambda address: None)
+    monkeypatch.setattr(errand_module, "cluster_at", lambda address: Forgetful())
+    with pytest.raises(
+        Unanswered, match=r"127\.0\.0\.1:1 knows imle-predict-shards-\w+ no more, .*; give the command again"
+    ):
+        errand_module.run_there(["predict-shards", "in", "out"])
 
 
 def test_a_fresh_heartbeat_is_believed_without_asking(demo, monkeypatch):

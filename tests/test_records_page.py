@@ -16,7 +16,6 @@ from dashboard.cohort import Filters
 from dashboard.named_cohorts import cohorts_file, named_cohorts
 from dashboard.widgets.records_table import PAGE_ROWS
 from imle.assets import WEIGHTS
-from imle.evaluation import predict_in_background
 from imle.evaluation.cohort_predictions import RESULT, predict_cohort, read_predictions
 from imle.evaluation.disagreement import disagreement
 from imle.evaluation.predict_in_background import standing
@@ -255,7 +254,7 @@ def test_before_the_model_was_asked_the_page_says_so_and_lists_all(session, quer
 
 def test_predict_all_works_in_the_background_once_and_a_changed_model_is_asked_again(session, monkeypatch, tmp_path):
     """Press, wait, sort; another session finds the same answers; another model finds none."""
-    monkeypatch.setattr(predict_in_background, "NICENESS", 0)  # the test waits for it
+    monkeypatch.setattr("imle.background.NICENESS", 0)  # the test waits for it
     model = tmp_path / "model"
     shutil.copytree(WEIGHTS / "imle_net", model)
     monkeypatch.setenv("IMLE_MODEL", str(model))
@@ -284,7 +283,7 @@ def test_a_run_that_ended_says_where_it_stopped_and_offers_to_go_on(session):
     folder = state.predictions_folder()
     folder.mkdir(parents=True)
     (folder / "progress.json").write_text('{"what": "predicting", "done": 16, "total": 24}')
-    (folder / "log").touch()
+    (folder / "log").write_text("... predicting: 16 of 24\n")
     app = session()
     assert sentences(app) == [
         "Predicting all records stopped at 16 of 24 records (the process was ended from outside); "

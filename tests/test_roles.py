@@ -260,7 +260,7 @@ def test_the_setting_makes_the_role_needed_on_loopback_too(monkeypatch, listenin
         {"Host": "127.0.0.1:8501", "Origin": "http://127.0.0.1:8501"},
         {"Host": "localhost:8501", "Origin": "http://localhost:8501"},
         {"Host": "[::1]:8501", "Origin": "http://[::1]:8501"},
-        {"Host": "localhost"},
+        {"Host": "localhost", "Origin": "http://127.0.0.1"},
     ],
 )
 def test_a_browser_at_the_machine_itself_needs_no_role(listening, asked, headers):
@@ -276,6 +276,7 @@ def test_a_browser_at_the_machine_itself_needs_no_role(listening, asked, headers
         {"Host": "ecg.lab.org", "Origin": "https://ecg.lab.org"},
         {"Host": "127.0.0.1:8501", "Origin": "https://ecg.lab.org"},
         {"Host": "127.0.0.1:8501", "Origin": "null"},
+        {"Host": "127.0.0.1:8501"},
         {"Host": "127.0.0.1:8501", "X_Forwarded_For": "10.0.0.7"},
         {"Host": "127.0.0.1:8501", "Forwarded": "for=10.0.0.7"},
         {"Host": "rebound.example:8501", "Origin": "http://rebound.example:8501"},
@@ -283,7 +284,10 @@ def test_a_browser_at_the_machine_itself_needs_no_role(listening, asked, headers
     ],
 )
 def test_a_request_that_was_passed_on_needs_the_role(listening, asked, headers):
-    """A proxy that somebody put before the server, or a web site that rebinds its name, would act as if at the machine."""
+    """A proxy that somebody put before the server, or a web site that rebinds its name, would act as if at the machine.
+
+    So would a script, which names no origin, behind a proxy that tells its own address as the host.
+    """
     listening(HERE)
     asked(**headers)
     assert "through a proxy or under another name" in why_not_trainer()

@@ -137,8 +137,8 @@ def test_truth_holds_every_difference_from_the_normal_twin(finding):
         assert change[changed_leads][~mask[changed_leads]].max(initial=0) < CHANGED_MV + 0.01
         assert not mask[~changed_leads].any()
         inside = np.zeros(change.shape[1], bool)
-        for first, last in truth.sample_ranges(FS_HZ):
-            inside[first:last] = True
+        for first_s, end_s in truth.ranges_s:
+            inside[int(np.floor(first_s * FS_HZ)) : int(np.ceil(end_s * FS_HZ))] = True
         np.testing.assert_array_equal(mask.any(axis=0) & ~inside, False)
         assert change.max(axis=1) == pytest.approx([truth.change_mv[lead] for lead in LEADS], abs=0.01)
         if finding == "normal":

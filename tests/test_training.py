@@ -25,9 +25,10 @@ from imle.training.averaging import AveragedWeights
 from imle.training.batches import augment, crop, epoch_batches, mix
 from imle.training.devices import step_of
 from imle.training.distillation import teacher_of
-from imle.training.loop import TrainingError, mean_of_ranked, recipe_of_run, train
+from imle.training.loop import TrainingError, mean_of_ranked, recipe_of_run, settings_of_run, train
 from imle.training.losses import label_weights, weighted_binary, weighted_categorical
 from imle.training.recipe import Recipe, read_settings, recipe_for, recipes
+from imle.training.trackers import JsonLines
 
 EVERYTHING = {"ema_decay": 0.5, "class_weighting": 0.5, "mixup": 0.4, "lead_dropout": 0.2, "max_crop": 0.1}
 SMALL = Recipe(epochs=2, batch_size=4, precision="float32", seed=3)
@@ -244,6 +245,8 @@ def test_the_shipped_networks_recipe_stands():
         ({"epochs": 2.5}, "epochs is 2.5; a value like 9 is needed"),
         ({"epochs": 0}, "epochs is 0; at least 1 is needed"),
         ({"noise_sd": "much"}, "noise_sd is 'much'; a value like 0.03 is needed"),
+        ({"noise_sd": float("nan")}, "noise_sd is nan; a finite number like 0.03 is needed"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; a finite number like 0.002 is needed"),
         ({"precision": "float64"}, "precision is 'float64'; auto, float32 or bfloat16 can be chosen"),
     ],
 )
@@ -398,6 +401,18 @@ def test_a_run_of_before_a_setting_existed_resumes(data, tmp_path):
     assert [row["epoch"] for row in rows_of(tmp_path)] == [1, 2]
 
 
+def test_a_run_that_started_from_a_model_resumes(data, tmp_path, monkeypatch):
+    """The run's own file tells its start as a text; the first better epoch after a resume ended in a stack trace."""
+    train(data, NETWORK, replace(SMALL, epochs=1), tmp_path / "first", options=TINY)
+    run = tmp_path / "second"
+    with pytest.raises(KeyboardInterrupt):
+        train(data, NETWORK, SMALL, run, start=tmp_path / "first", on_epoch=stop_after_first)
+    monkeypatch.setattr("imle.training.loop.mean_of_ranked", lambda areas: 1.0)  # the second epoch is better
+    begun = settings_of_run(run)
+    card = train(data, NETWORK, SMALL, run, options=begun["options"], start=begun["start"], resume=True)
+    assert (card.recipe["best_epoch"], card.data["started_from"]) == (2, "first")
+
+
 def stop_after_first(row):
     raise KeyboardInterrupt
 
@@ -427,6 +442,21 @@ def test_rows_that_the_checkpoint_does_not_know_are_told_again(data, tmp_path):
     train(data, NETWORK, SMALL, tmp_path, options=TINY, resume=True)
     assert [row["epoch"] for row in rows_of(tmp_path)] == [1, 2]
     assert rows_of(tmp_path)[1]["loss"] < 9
+
+
+def test_a_start_that_is_cut_off_keeps_the_rows(tmp_path, monkeypatch):
+    """A kill in the instant when a resumed run opens its figures lost those of all epochs."""
+    rows = "".join(f'{{"epoch": {epoch}}}\n' for epoch in (1, 2, 3))
+    (tmp_path / "metrics.jsonl").write_text(rows)
+
+    def killed(*words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", killed)
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        JsonLines(tmp_path, done=2)
+    assert (tmp_path / "metrics.jsonl").read_text() == rows
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

@@ -286,6 +286,23 @@ def test_all_runs_stand_in_the_table(page):
     assert table["By"].tolist() == ["ann@lab.org"] * 2
 
 
+@pytest.mark.parametrize(("gone", "told"), [("steps", []), ("log", ["There is no run."])])
+def test_a_run_that_is_deleted_while_it_is_watched_breaks_no_page(page, monkeypatch, gone, told):
+    """Another session's Delete gave an error box every two seconds; of a run beside, only its curve should go."""
+    watched, beside = (made_up_run(State.STOPPED).id for _ in range(2))
+    whole = getattr(jobs, gone)
+
+    def deleted(job_id, *words):
+        if job_id == beside or gone == "log":
+            raise jobs.JobRefused("there is no run")
+        return whole(job_id, *words)
+
+    monkeypatch.setattr(jobs, gone, deleted)
+    app = page(run=watched, beside_runs=[beside])
+    assert app.multiselect("beside_runs").value == [beside]
+    assert sentences(app) == told
+
+
 ACTIONS = {
     "start": (actions.start, lambda folder: ORDER),
     "stop": (actions.stop, lambda folder: folder.id),

@@ -40,7 +40,9 @@ def test_only_a_method_that_survives_randomisation_is_warned_of(folder):
 def test_without_a_table_nothing_is_said(folder):
     """A model of one's own has none; a damaged table must not take the page down."""
     assert warning("mine", "saliency") == ""
-    for damaged in ("{", "[]", '{"model": "bad"}', '{"rows": []}'):
+    no_group = '{"rows": [{"measure": "sanity_1"}]}'
+    no_interval = '{"rows": [{"method": "saliency", "group": "MI", "measure": "deletion_gain", "value": 1}]}'
+    for damaged in ("{", "[]", '{"model": "bad"}', '{"rows": []}', no_group, no_interval):
         (folder / "bad.json").write_text(damaged)
         assert warning("bad", "saliency") == ""
         trust._read.cache_clear()

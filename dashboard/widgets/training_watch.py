@@ -17,7 +17,7 @@ from imle import jobs, serving
 from imle.errors import Refusal
 from imle.figures.compare import Series
 from imle.figures.training import CONFIG, run_curves
-from imle.jobs import Job, State
+from imle.jobs import Job, JobRefused, State
 from imle.tasks import SUPERCLASS
 
 FOLLOW_S = 2
@@ -50,13 +50,17 @@ def watched(listed: list[Job]) -> tuple[str, list[str]]:
 
 @st.fragment(run_every=FOLLOW_S)
 def watch(run: str, beside: list[str], locked: bool) -> None:
-    """Draw the run anew every other second."""
+    """Draw the run anew every other second; where it is deleted meanwhile, elsewhere, say so."""
     actions.draw_all_if_acted()
     try:
-        job = jobs.find(run)
+        _draw(run, beside, locked)
     except Refusal as error:
         refuse(error)
-        return
+
+
+def _draw(run: str, beside: list[str], locked: bool) -> None:
+    """Draw the run as it is now. Refusal where it is gone."""
+    job = jobs.find(run)
     before = st.session_state.get("run_state")
     st.session_state["run_state"] = (run, job.state)
     if before is not None and before[0] == run and before[1] != job.state:
@@ -153,10 +157,13 @@ def _progress(job: Job) -> None:
 
 
 def _curves(runs: list[str]) -> None:
-    """Loss and fold 9's macro AUC over the epochs, the run and those beside it."""
+    """Loss and fold 9's macro AUC over the epochs, the run and those beside it that were not deleted meanwhile."""
     losses, areas = {}, {}
     for place, run in enumerate(runs):
-        series, steps, rows = Series(run, place), jobs.steps(run), jobs.metrics(run)
+        try:
+            series, steps, rows = Series(run, place), jobs.steps(run), jobs.metrics(run)
+        except JobRefused:
+            continue
         if steps:
             losses[series] = pd.DataFrame(steps)[["epoch", "loss"]]
         if rows:

@@ -142,7 +142,7 @@ def _report(path: Path, name: str, card: Card) -> dict | None:
     except ValueError:
         return None
     expected = {"model": name, "temperature": card.temperature, "thresholds": card.threshold_of}
-    is_report = isinstance(report, dict) and "metrics" in report
+    is_report = isinstance(report, dict) and report.keys() >= {"metrics", "fold", "data", "task", "engine"}
     return report if is_report and all(report.get(key) == value for key, value in expected.items()) else None
 
 

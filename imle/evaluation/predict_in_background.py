@@ -1,25 +1,21 @@
 """`imle predict-all` as a process of its own: started once, however often it is asked for, and followed from elsewhere.
 
-It outlives the page that started it. The lock says whether it runs: the starter takes it and hands it over as the new
-process's standard input, so that it is held from before the start until the end, whatever that end is.
+It outlives the page that started it. The lock says whether it runs (imle.background).
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from imle.background import give_way, launch
 from imle.errors import BadChoice
 from imle.evaluation.cohort_predictions import LOCK, LOG, PROGRESS
 from imle.locks import LOOKED_AT_S, is_locked, take
 
 COMMAND = (sys.executable, "-c", "from imle.cli import main; main()", "predict-all")
-# The pages that people look at meanwhile come first.
-NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -63,11 +59,8 @@ def standing(folder: Path) -> Standing:
 def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -> None:
     words = ("--data-dir", Path(data_root).resolve(), "--model", Path(model_folder).resolve(), "--engine", engine)
     with log.open("w") as says:
-        process = subprocess.Popen(
-            [*COMMAND, *map(str, words)], stdin=lock, stdout=says, stderr=says, start_new_session=True
-        )
-    # Nobody but root may ask for more of the processor than the starter itself has.
-    os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+        process = launch([*COMMAND, *map(str, words)], lock, says)
+    give_way(process)
 
 
 def _last_line(log: Path) -> str | None:
@@ -75,4 +68,7 @@ def _last_line(log: Path) -> str | None:
         lines = log.read_text(errors="replace").split("\n")
     except OSError:
         return None
-    return next((line.strip().removeprefix("imle: ") for line in reversed(lines) if line.strip()), "")
+    from imle.shell import PROGRESS_SIGN  # with all that a command line needs, and a page does not
+
+    said = [line for line in lines if line.strip() and not line.startswith(PROGRESS_SIGN)]
+    return said[-1].strip().removeprefix("imle: ") if said else ""

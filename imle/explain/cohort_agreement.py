@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imle.errors import BadChoice
+from imle.errors import BadChoice, brief
 from imle.explain.agreement import SCORES
 from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
@@ -64,9 +64,7 @@ def read_agreement(path: Path) -> CohortAgreement:
         about["method"], about["model"]
         table[["ecg_id", "code", "label", *SCORE_NAMES, *CELLS]]
     except (OSError, ValueError, KeyError) as error:
-        raise BadChoice(
-            f"{path} cannot be read ({str(error).splitlines()[0][:100]}); write it again with imle guidelines"
-        ) from None
+        raise BadChoice(f"{path} cannot be read ({brief(error)}); write it again with imle guidelines") from None
     table.attrs = {}
     return CohortAgreement(table, averages, surest, about)
 

@@ -80,14 +80,22 @@ class Table:
 def _read(path: Path, changed: float) -> Table:
     """The table in the file; an empty one where it is damaged."""
     try:
-        about = json.loads(path.read_text())
-        rows = about.pop("rows")
+        return _table(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Table({}, {}, {})
+
+
+def _table(about: dict) -> Table:
+    """What `imle trust` wrote. KeyError, TypeError or AttributeError for anything else."""
+    rows = about.pop("rows")
     of_all = [row for row in rows if row["group"] == EVERY and row["measure"].startswith("sanity_")]
     last = max((row["measure"] for row in of_all), default=None)
     return Table(
         about,
         {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None},
-        {(row["method"], row["group"]): row for row in rows if row["measure"] == "deletion_gain"},
+        {
+            (row["method"], row["group"]): {name: row[name] for name in ("value", "low", "high", "records")}
+            for row in rows
+            if row["measure"] == "deletion_gain"
+        },
     )

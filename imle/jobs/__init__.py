@@ -6,6 +6,7 @@ from imle.jobs.runner import (
     find,
     jobs,
     log,
+    log_since,
     metrics,
     read_test_fold,
     report,
@@ -17,6 +18,6 @@ from imle.jobs.runner import (
 )
 
 __all__ = [
-    "Job", "JobRefused", "Order", "State", "delete", "find", "jobs", "log", "metrics", "read_test_fold", "report",
+    "Job", "JobRefused", "Order", "State", "delete", "find", "jobs", "log", "log_since", "metrics", "read_test_fold", "report",
     "resume", "runners", "steps", "stop", "submit",
 ]  # fmt: skip

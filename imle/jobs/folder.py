@@ -29,6 +29,7 @@ from pathlib import Path
 from imle.jobs.job import Beat, JobRefused, Order, State
 from imle.locks import is_locked, locked
 from imle.model_folder import METRICS_FILE, write_atomically
+from imle.ptbxl.dataset import SELECT_FOLD
 from imle.state_folder import state_folder
 
 JOB, TICKET, HEARTBEAT, STEPS, ENDED, LOCK, LOG = (
@@ -85,7 +86,7 @@ def new_folder(order: Order, owner: str) -> JobFolder:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Within it, a folder that cannot be written to and a full disk are told in one sentence (JobRefused)."""
+    """Around what only writes: a folder that cannot be written to and a full disk are told in one sentence (JobRefused)."""
     try:
         yield
     except OSError as error:
@@ -93,7 +94,7 @@ def writing() -> Iterator[None]:
 
 
 def told(error: OSError) -> str:
-    """One sentence on a file that could not be written."""
+    """One sentence on a file of the jobs that could not be written."""
     where = error.filename or jobs_folder()
     return f"{where} cannot be written ({(error.strerror or str(error)).lower()}); free or choose a place with IMLE_STATE_DIR"
 
@@ -184,25 +185,46 @@ class JobFolder:
         """What `imle evaluate` says of the finished run on `fold`; None where it did not come to that."""
         return _read_json(self.report_path(fold))
 
+    def is_trained(self) -> bool:
+        """Whether all epochs are done and scored on fold 9: the model is whole, whatever becomes of later work on it."""
+        return self.report(SELECT_FOLD) is not None
+
+    def without(self, reason: str) -> str:
+        """One sentence on what a trained run lacks, since its process ended badly for `reason`."""
+        return f"{'fold 10 was not read' if self.wants_test() else 'its card was not written'}: {reason}"
+
     def wish_test(self) -> None:
         """Have fold 10 read by the next process. JobRefused where that cannot be written."""
         with writing():
             (self.path / TEST).touch()
+
+    def drop_test(self) -> None:
+        """Wish no more that fold 10 be read."""
+        (self.path / TEST).unlink(missing_ok=True)
 
     def wants_test(self) -> bool:
         return (self.path / TEST).is_file() and self.report(TEST_FOLD) is None
 
     def log(self, lines: int = 200) -> str:
         """The log's last lines, without TensorFlow's greetings; a line rewritten in place counts as its last state."""
+        text, _ = self._printed(None)
+        return "\n".join(_shown(text)[-lines - 1 :]).strip("\n")
+
+    def log_since(self, place: int | None) -> tuple[list[str], int]:
+        """The whole lines, shown as by `log`, that came after the byte `place`, and the place after them; of None, the end's."""
+        text, place = self._printed(place)
+        whole = text[: text.rfind(b"\n") + 1]
+        return _shown(whole)[:-1], place + len(whole)
+
+    def _printed(self, place: int | None) -> tuple[bytes, int]:
+        """What the log has from the byte `place`, or at its end for None, and the place at which that begins."""
         try:
             with (self.path / LOG).open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - TAIL_BYTES))
-                text = file.read().decode(errors="replace")
+                place = max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES) if place is None else place
+                file.seek(place)
+                return file.read(), place
         except OSError:
-            return ""
-        shown = [line.rpartition("\r")[2].rstrip() for line in text.split("\n") if not GREETING.match(line)]
-        return "\n".join(shown[-lines - 1 :]).strip("\n")
+            return b"", place or 0
 
     def is_held(self) -> bool:
         """Whether a process of this machine holds the job."""
@@ -220,6 +242,12 @@ class JobFolder:
             gone = self.path.with_name(f".deleted-{self.path.name}")
             self.path.rename(gone)
             shutil.rmtree(gone)
+
+
+def _shown(printed: bytes) -> list[str]:
+    """The lines of a log but for TensorFlow's greetings; one that was rewritten in place, as it was last."""
+    lines = printed.decode(errors="replace").split("\n")
+    return [line.rpartition("\r")[2].rstrip() for line in lines if not GREETING.match(line)]
 
 
 def _last_number() -> int:

@@ -1,7 +1,6 @@
 """Jobs on this machine: each a process group of its own that outlives who started it, and waits for its turn by itself.
 
-The starter takes the job's lock and hands it over as the new process's standard input, so that it is held from before
-the start until the end, whatever that end is. A process that waits for its turn holds no more than an interpreter; it
+A job's process holds the job's lock (imle.background). One that waits for its turn holds no more than an interpreter; it
 looks every half second whether it is the first in the queue and a slot is free, and keeps the slot's lock to its end.
 So nothing needs to live for the queue to go on, and nothing has to be cleaned up after a kill.
 """
@@ -10,23 +9,22 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from imle.background import give_way, launch
 from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, writing
 from imle.jobs.job import LOCAL, Beat
 from imle.locks import locked, take
 from imle.model_folder import write_atomically
+from imle.state_folder import state_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = "settings.json"
 LOOK_S = 0.5
-# The pages that people look at meanwhile come first.
-NICENESS = 10
 # How long a process that is about to end may still hold the lock.
 HANDOVER_S = 1.0
 
@@ -46,12 +44,9 @@ class LocalRunner:
                 return
             folder.say(Beat("starting", time.time(), 0, os.uname().nodename))
             with (folder.path / LOG).open("a") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "imle.jobs.work", str(folder.path)],
-                    stdin=lock, stdout=log, stderr=log, start_new_session=True, cwd=folder.path, env=environment(),
-                )  # fmt: skip
-        # Nobody but root may ask for more of the processor than the starter itself has.
-        os.setpriority(os.PRIO_PROCESS, process.pid, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
+                command = [sys.executable, "-m", "imle.jobs.work", str(folder.path)]
+                process = launch(command, lock, log, cwd=folder.path, env=environment())
+        give_way(process)
 
     def is_alive(self, folder: JobFolder) -> bool:
         return folder.is_held()
@@ -61,9 +56,17 @@ class LocalRunner:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a job's process: this package is found wherever it was started from, and Python says at once."""
+    """The environment of a job's process, whose working folder is another: it finds this package and the same state folder,
+    and Python says at once what it prints.
+    """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return {
+        **os.environ,
+        "IMLE_STATE_DIR": str(state_folder()),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
 
 
 def slots() -> int:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -18,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from imle.background import launch
 from imle.ecg import MODEL_SAMPLES
-from imle.errors import Refusal
+from imle.errors import Refusal, named
 from imle.jobs.folder import writing
 from imle.jobs.job import Order
 from imle.jobs.local import environment
@@ -115,10 +115,8 @@ def start_measuring(order: Order) -> None:
             write_atomically(folder / "trouble", "")
             write_atomically(folder / "order.json", json.dumps(order.as_json()))
             with (folder / "log").open("w") as log:
-                subprocess.Popen(
-                    [sys.executable, "-m", "imle.jobs.pace", str(folder)],
-                    stdin=lock, stdout=log, stderr=log, start_new_session=True, cwd=folder, env=environment(),
-                )  # fmt: skip
+                command = [sys.executable, "-m", "imle.jobs.pace", str(folder)]
+                launch(command, lock, log, cwd=folder, env=environment())
 
 
 def measure(order: Order) -> Pace:
@@ -198,9 +196,7 @@ def main(path: str) -> int:
         write_atomically(folder / "trouble", str(error))
         return 1
     except Exception as error:
-        write_atomically(
-            folder / "trouble", f"measuring failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
-        )
+        write_atomically(folder / "trouble", f"measuring failed: {named(error)}")
         raise
     return 0
 

@@ -8,7 +8,7 @@ import time
 from functools import cache
 from importlib.util import find_spec
 
-from imle.errors import Refusal
+from imle.errors import Refusal, brief
 
 ADDRESS = "IMLE_RAY_ADDRESS"
 # The limits of time of a connection, of an answer, and of a job's submission.
@@ -119,7 +119,7 @@ class Cluster:
         except RuntimeError as error:
             if "status code 404" in str(error):
                 raise NotThere from None
-            raise self._silence(f"answers with an error ({_first_line(error)})") from None
+            raise self._silence(f"answers with an error ({brief(error)})") from None
         except (
             OSError,
             KeyError,
@@ -148,7 +148,3 @@ def _client(address: str):
             return super()._do_request(method, *args, **kwargs, timeout=(CONNECT_S, limit))
 
     return Hasty(address)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

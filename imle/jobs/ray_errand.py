@@ -7,9 +7,10 @@ import shlex
 import sys
 import time
 import uuid
+from contextlib import suppress
 
 from imle.errors import BadChoice
-from imle.jobs.ray_cluster import ENDED, GONE, Cluster, Unanswered, cluster_at, named_address, why_unusable
+from imle.jobs.ray_cluster import ENDED, Cluster, NotThere, Unanswered, cluster_at, named_address, why_unusable
 from imle.jobs.ray_runner import passed_on, python_there
 
 LOOK_S = 1.0
@@ -32,17 +33,25 @@ def run_there(arguments: list[str]) -> int:
     try:
         return _followed(cluster, submission)
     except KeyboardInterrupt:
-        cluster.stop(submission)
+        with suppress(NotThere):
+            cluster.stop(submission)
         return 130
+    except NotThere:
+        raise Unanswered(
+            f"the Ray cluster at {address} knows {submission} no more, as after a restart; give the command again, and it goes on"
+        ) from None
 
 
 def _followed(cluster: Cluster, submission: str) -> int:
-    """Print what the job prints until it ends; its exit status. Unanswered where the cluster is away for PATIENCE_S."""
+    """Print what the job prints until it ends; its exit status.
+
+    Unanswered where the cluster is away for PATIENCE_S, NotThere where it has forgotten the job.
+    """
     printed, heard = 0, time.monotonic()
     while True:
         try:
             status = cluster.status(submission)
-            log = "" if status == GONE else cluster.log(submission)
+            log = cluster.log(submission)
             heard = time.monotonic()
         except Unanswered:
             if time.monotonic() - heard > PATIENCE_S:
@@ -52,6 +61,6 @@ def _followed(cluster: Cluster, submission: str) -> int:
         sys.stdout.write(log[printed:])
         sys.stdout.flush()
         printed = max(printed, len(log))
-        if status in (*ENDED, GONE):
+        if status in ENDED:
             return 0 if status == "SUCCEEDED" else cluster.exit_status(submission) or 1
         time.sleep(LOOK_S)

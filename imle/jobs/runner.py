@@ -104,6 +104,11 @@ def log(job_id: str, lines: int = 200) -> str:
     return runner_named(folder.order.runner).log(folder, lines)
 
 
+def log_since(job_id: str, place: int | None) -> tuple[list[str], int]:
+    """The lines that the job printed since `place`, those of its log's end for None; and from where to ask next."""
+    return folder_of(job_id).log_since(place)
+
+
 def stop(job_id: str) -> None:
     """Have the job end, keeping its best epoch. JobRefused where it does not run or wait."""
     folder = folder_of(job_id)
@@ -217,24 +222,28 @@ def _state(folder: JobFolder, beat: Beat | None, ended: dict | None) -> tuple[St
         return State.RUNNING if begun else State.QUEUED, "", None
     if folder.ended() is not None:  # it ended between the two looks
         return _state(folder, beat, folder.ended())
-    if not wanted:
-        return State.STOPPED, "stopped before it began", beat.time if beat else None
-    if beat is None or beat.what == "waiting":
+    if wanted and (beat is None or beat.what == "waiting"):
         return State.QUEUED, "", None
-    return State.KILLED, _why_killed(folder, beat), beat.time
+    at = beat.time if beat else None
+    if folder.is_trained():
+        return State.FINISHED, folder.without(_why_killed(folder, beat) if wanted else "it was stopped"), at
+    if not wanted:
+        return State.STOPPED, "stopped before it began", at
+    again = "" if beat.what == "starting" else "; resume goes on from the last whole epoch"
+    return State.KILLED, f"{_why_killed(folder, beat)}{again}", at
 
 
 def _why_killed(folder: JobFolder, beat: Beat) -> str:
-    """One sentence on a process that is gone without having said why."""
+    """Of a process that is gone without having said why, what ended it."""
     if shutil.disk_usage(folder.path).free < FULL_BYTES:
-        return f"the disk of {folder.path} is full; free some of it and resume"
+        return f"the disk of {folder.path} is full; free some of it"
     if beat.host == os.uname().nodename and beat.time < _boot_time():
-        return "the machine was restarted; resume goes on from the last whole epoch"
+        return "the machine was restarted"
     if beat.what == "starting":
         said = runner_named(folder.order.runner).log(folder, 40).split("\n")
         last = next((line.strip() for line in reversed(said) if line.strip()), "its log is empty")
         return f"the process ended before it began: {last}"
-    return "the process was ended from outside (or by want of memory); resume goes on from the last whole epoch"
+    return "the process was ended from outside (or by want of memory)"
 
 
 def _boot_time() -> float:

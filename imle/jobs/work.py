@@ -19,15 +19,17 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from imle.errors import Refusal
+from imle.errors import Refusal, named
 from imle.jobs.checks import check_disk_for
 from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
 from imle.jobs.local import turn
 from imle.jobs.pace import known_pace
 from imle.jobs.ray_runner import held_alone
-from imle.model_folder import CARD_FILE, NotAModel, read_card, write_atomically
+from imle.model_folder import CARD_FILE, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
+from imle.shell import FULL
+from imle.training.sentences import epoch_line, what_is_kept
 
 BEAT_S = 1.0
 STEP_ROW_S = 2.0
@@ -45,38 +47,51 @@ def work(folder: JobFolder) -> int:
     _listen()
     with Pulse(folder) as pulse:
         try:
-            state, reason = run(folder, pulse)
-        except KeyboardInterrupt:
-            state, reason = State.STOPPED, _what_is_kept(folder)
-        except Refusal as error:
-            state, reason = State.FAILED, str(error)
-        except OSError as error:
-            traceback.print_exc()
-            state, reason = State.FAILED, told(error)
-        except MemoryError:
-            state, reason = (
-                State.FAILED,
-                "there was not memory enough; take a smaller batch, or end other work, and resume",
-            )
-        except Exception as error:
-            traceback.print_exc()
-            state, reason = (
-                State.FAILED,
-                f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}; see the log",
-            )
+            run(folder, pulse)
+            state, reason = State.FINISHED, ""
+        except (Exception, KeyboardInterrupt) as error:
+            state, reason = how_it_ended(folder, error)
     print(f"{state}: {reason}" if reason else state, flush=True)
     folder.end(state, reason)
     return 0 if state in (State.FINISHED, State.STOPPED) else 1
 
 
-def run(folder: JobFolder, pulse: Pulse) -> tuple[State, str]:
-    """Do the whole job; returns how it ended and why."""
+def how_it_ended(folder: JobFolder, error: BaseException) -> tuple[State, str]:
+    """State and reason of a job that `error` ended. A trained run stays finished: its model is whole, and can be used."""
+    stopped = isinstance(error, KeyboardInterrupt)
+    if folder.is_trained():
+        reason = folder.without("it was stopped" if stopped else why_failed(error))
+        folder.drop_test()
+        return State.FINISHED, reason
+    if stopped:
+        kept = what_is_kept(folder.path)
+        none = "stopped before the first epoch ended; resume begins it again"
+        return State.STOPPED, f"stopped; {kept}" if kept else none
+    return State.FAILED, why_failed(error)
+
+
+def why_failed(error: BaseException) -> str:
+    """One sentence on the error; what nobody foresaw is printed whole, for the log."""
+    if isinstance(error, Refusal):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "there was not memory enough; take a smaller batch, or end other work, and resume"
+    traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        return told(error)
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename} cannot be read or written ({error.strerror.lower()}); see the log"
+    return f"{named(error)}; see the log"
+
+
+def run(folder: JobFolder, pulse: Pulse) -> None:
+    """Do the whole job. KeyboardInterrupt where it is stopped."""
     order = folder.order
     with turn(folder) if order.runner == LOCAL else nullcontext(True) as mine:
         if not mine:
             raise KeyboardInterrupt
         folder.sweep()
-        if folder.report(SELECT_FOLD) is None:
+        if not folder.is_trained():
             pulse.say("reading")
             train_model(folder, pulse)
             pulse.say("evaluating")
@@ -84,7 +99,6 @@ def run(folder: JobFolder, pulse: Pulse) -> tuple[State, str]:
         if folder.wants_test():
             pulse.say("evaluating")
             score(folder, TEST_FOLD)
-    return State.FINISHED, ""
 
 
 def train_model(folder: JobFolder, pulse: Pulse) -> None:
@@ -197,9 +211,7 @@ class StepWatch:
 
     def epoch(self, row: dict) -> None:
         """Say a line of an epoch that ended."""
-        print(
-            f"epoch {row['epoch']}: loss {row['loss']:.4f}, fold 9 macro AUC {row['fold9_macro_auc']:.4f}", flush=True
-        )
+        print(epoch_line(row), flush=True)
 
     def _row(self, now) -> None:
         """The mean loss since the last row, as the loop tells that since the epoch's beginning."""
@@ -229,16 +241,6 @@ def _listen() -> None:
 
 def _interrupt(*_) -> None:
     raise KeyboardInterrupt
-
-
-def _what_is_kept(folder: JobFolder) -> str:
-    try:
-        card = read_card(folder.path)
-    except NotAModel:
-        return "stopped before the first epoch ended; resume begins it again"
-    return (
-        f"stopped; keeps epoch {card.recipe['best_epoch']} (fold 9 macro AUC {card.metrics['fold9']['macro_auc']:.4f})"
-    )
 
 
 def _resident_mb() -> float | None:

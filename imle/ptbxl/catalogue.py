@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from imle.errors import Refusal
+from imle.errors import Refusal, brief
 from imle.labels import LABELS
 
 DATABASE = "ptbxl_database.csv"
@@ -18,6 +18,8 @@ STATEMENTS = "scp_statements.csv"
 # PTB-XL writes 300 for everyone over 89, so that nobody can be told by age.
 AGE_OVER_89 = 300
 SEXES = {0: "M", 1: "F"}
+# What a data set in PTB-XL's layout may leave out, and what is then known of each record.
+UNSTATED = {"age": np.nan, "report": None, "validated_by_human": False}
 
 
 class MissingData(Refusal, FileNotFoundError):
@@ -41,7 +43,8 @@ def read_catalogue(root: Path) -> pd.DataFrame:
 
     scp_codes: dict code -> likelihood in %. codes: its keys, most likely first.
     superclasses: tuple of labels of the codes whose `diagnostic` is 1, whatever their likelihood.
-    Raises MissingData where a table is missing or cannot be understood.
+    Where there is no column of ages, reports or validations, nothing is known of them (see UNSTATED).
+    Raises MissingData where a table is missing or cannot be understood, or names a record twice.
     """
     needed = ("recording_date", "sex", "scp_codes", "strat_fold", "filename_lr", "filename_hr")
     table = _read_table(root, DATABASE, needed, index_col="ecg_id", parse_dates=["recording_date"])
@@ -50,6 +53,12 @@ def read_catalogue(root: Path) -> pd.DataFrame:
         raise MissingData(
             f"{Path(root) / DATABASE} names no file of record {unnamed[0]} under filename_lr; every record needs one at 100 Hz"
         )
+    repeated = table.index[table.index.duplicated()]
+    if len(repeated):
+        raise MissingData(f"{Path(root) / DATABASE} has record {repeated[0]} twice; every ecg_id must be another")
+    for column, unknown in UNSTATED.items():
+        if column not in table:
+            table[column] = unknown
     statements = read_statements(root)
     class_of = statements["diagnostic_class"].where(statements["diagnostic"], "").to_dict()
     table["sex"] = table["sex"].map(SEXES)
@@ -73,7 +82,7 @@ def _read_table(root: Path, name: str, needed: tuple[str, ...], **how) -> pd.Dat
     try:
         table = pd.read_csv(path, **how)
     except ValueError as error:  # pandas' own errors for a file that is no table, or lacks a column, are of this kind
-        raise MissingData(f"{path} is not PTB-XL's table ({str(error).splitlines()[0]}); download it again") from None
+        raise MissingData(f"{path} is not PTB-XL's table ({brief(error)}); download it again") from None
     lacking = [column for column in needed if column not in table]
     if lacking:
         raise MissingData(f"{path} has no column {lacking[0]}; it should have those of PTB-XL's {name}")

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from imle.ecg import Ecg, UnreadableEcg
-from imle.errors import Refusal
+from imle.errors import Refusal, named
 from imle.formats import read_ecg
 from imle.formats.plain_wfdb import ADC_PER_MV
-from imle.ptbxl.catalogue import label_matrix, read_catalogue, read_statements
+from imle.ptbxl.catalogue import MissingData, label_matrix, read_catalogue, read_statements
 from imle.ptbxl.store import Store, open_store
 from imle.tasks import SUPERCLASS, Task
 
+ABOUT = "dataset.json"
 FILENAME_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 TRAIN_FOLDS = tuple(range(1, 9))
 SELECT_FOLD = 9
@@ -44,15 +45,14 @@ class PtbXl:
         self.statements = read_statements(self.root)
         self.labels = label_matrix(task.labels_of(self.catalogue), task.labels)
         self.fold = task.folds_of(self.catalogue)
-        about = self.root / "dataset.json"
-        self.about = json.loads(about.read_text()) if about.is_file() else {"title": "PTB-XL", "simulated": False}
+        self.about = _read_about(self.root / ABOUT)
 
     def __len__(self) -> int:
         return len(self.catalogue)
 
     @property
     def simulated(self) -> bool:
-        return bool(self.about["simulated"])
+        return self.about["simulated"]
 
     @property
     def title(self) -> str:
@@ -133,3 +133,16 @@ class PtbXl:
         if (rows < 0).any():
             raise UnknownRecord(f"{self.title} has no record {ids[rows < 0][0]}; choose ids of its catalogue")
         return rows
+
+
+def _read_about(path: Path) -> dict:
+    """What the file says of the data set, its title and whether it is simulated among it; PTB-XL's own has none. MissingData."""
+    if not path.is_file():
+        return {"title": "PTB-XL", "simulated": False}
+    try:
+        about = json.loads(path.read_text())
+        return {**about, "title": str(about["title"]), "simulated": bool(about["simulated"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise MissingData(
+            f'{path} does not describe the data set ({named(error)}); it should be like {{"title": "PTB-XL", "simulated": false}}'
+        ) from None

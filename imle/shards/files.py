@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from imle.ecg import MODEL_FS_HZ, MODEL_SAMPLES, Ecg, InvalidEcg, UnreadableEcg
-from imle.errors import BadChoice, Refusal
+from imle.errors import BadChoice, Refusal, brief
 from imle.leads import LEADS
 from imle.model_folder import replacing
 from imle.ptbxl import PtbXl
@@ -98,7 +98,7 @@ def rows_of(file: pq.ParquetFile) -> Iterator[list[Row]]:
         for batch in file.iter_batches(STEP, columns=[ID, SIGNAL]):
             yield [_row(*pair) for pair in zip(batch.column(ID).to_pylist(), batch.column(SIGNAL), strict=True)]
     except (OSError, pa.ArrowException) as error:
-        raise UnreadableShard(f"it is damaged ({str(error).splitlines()[0][:120]}); write it again") from None
+        raise UnreadableShard(f"it is damaged ({brief(error)}); write it again") from None
 
 
 def _row(ecg_id, signal: pa.ListScalar) -> Row:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import imle
-from imle.errors import BadChoice, Refusal
+from imle.errors import BadChoice, Refusal, conclusion
 from imle.shards.answers import Answered, Question, answer_shard, basis, is_answered
 from imle.shards.files import shards_in
 
@@ -89,8 +89,9 @@ def _dealt_out(todo: list[Path], out: Path, question: Question, workers: int | N
             for row in answers.iter_rows():
                 yield Answered(row["shard"], row["records"], tuple(row["refused"]))
         except ray.exceptions.RayError as error:
-            reason = str(error).strip().splitlines()[-1][:200]
-            raise ShardsLeft(f"Ray gave up ({reason}); run the command again to go on with what is missing") from None
+            raise ShardsLeft(
+                f"Ray gave up ({conclusion(error)}); run the command again to go on with what is missing"
+            ) from None
 
 
 class ShardWorker:

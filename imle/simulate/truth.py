@@ -69,10 +69,6 @@ class Truth:
         """(12, samples) bool at `fs_hz`: True where the finding changed the lead."""
         return np.stack([self._inside(self.lead_ranges_s.get(lead, []), fs_hz, samples) for lead in LEADS])
 
-    def sample_ranges(self, fs_hz: float) -> list[tuple[int, int]]:
-        """`ranges_s` as (first sample, sample after the last) at `fs_hz`."""
-        return [(int(np.floor(a * fs_hz)), int(np.ceil(b * fs_hz))) for a, b in self.ranges_s]
-
     def as_dict(self) -> dict:
         """Plain JSON values."""
         return asdict(self)

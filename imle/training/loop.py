@@ -65,7 +65,7 @@ def train(
     *,
     resume: bool = False,
     options: dict | None = None,
-    start: Path | None = None,
+    start: Path | str | None = None,
     trackers: Sequence[str] = (),
     devices: Sequence[str] = (),
     helpers: Helpers | None = None,
@@ -82,7 +82,7 @@ def train(
     KeyboardInterrupt passes through; the best epoch so far is in `out` by then. Raises TrainingError, also where `out`
     holds a model, or another run, that this one would write over.
     """
-    out = Path(out)
+    out, start = Path(out), Path(start) if start else None
     require_extras(trackers)
     if start is not None:
         options = {**source_card(start, network).options, **(options or {})}

@@ -138,12 +138,14 @@ def read_settings(texts: list[str]) -> dict:
 
 
 def _require_kinds(recipe: Recipe) -> None:
-    """BadChoice where a setting is not of its default's kind: a text for a number, a fraction for a count."""
+    """BadChoice where a setting is not of its default's kind: a text for a number, a fraction for a count, no finite number."""
     for field in fields(recipe):
         value, default = getattr(recipe, field.name), field.default
         takes = (int, float) if isinstance(default, float) else type(default)
         if not isinstance(value, takes) or isinstance(value, bool) != isinstance(default, bool):
             raise BadChoice(f"{field.name} is {value!r}; a value like {default!r} is needed")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadChoice(f"{field.name} is {value}; a finite number like {default!r} is needed")
 
 
 def dtype_policy(precision: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from imle.errors import BadChoice
-from imle.model_folder import METRICS_FILE
+from imle.model_folder import METRICS_FILE, write_atomically
 
 
 class Tracker(Protocol):
@@ -38,7 +38,7 @@ class JsonLines:
     def __init__(self, out: Path, done: int):
         self.path = out / METRICS_FILE
         lines = self.path.read_text().splitlines() if done else []
-        self.path.write_text("".join(f"{line}\n" for line in lines[:done]))
+        write_atomically(self.path, "".join(f"{line}\n" for line in lines[:done]))
 
     def epoch(self, row: dict) -> None:
         with self.path.open("a") as file:
