@@ -3,7 +3,11 @@
 Beside it, how a sentence quotes the error of a library, which may say nothing or fill a page.
 """
 
+import errno
+
 LONGEST_QUOTE = 160
+# A disk that is full, or a person's share of it, is told of without the file that was being written.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refusal(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from imle.errors import Refusal
+from imle.errors import FULL_DISK, Refusal
 
 DEFAULT_DATA = Path("data/ptbxl")
 
@@ -22,9 +21,6 @@ DEFAULT_DATA = Path("data/ptbxl")
 DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
-
-# A disk that is full, or a person's share of it, is told of without the file that was being written.
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # Where a bar cannot be drawn, a line of progress begins so; work that takes less than so long says none.
 PROGRESS_SIGN = "... "
@@ -42,7 +38,7 @@ def refusals() -> Iterator[None]:
         complain(error)
         raise typer.Exit(2) from None
     except OSError as error:
-        if error.filename is None and error.errno not in FULL:
+        if error.filename is None and error.errno not in FULL_DISK:
             raise
         complain(
             f"{error.filename or 'a file'} cannot be read or written ({error.strerror.lower()}); choose another place"

@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from imle.errors import Refusal, named
+from imle.errors import FULL_DISK, Refusal, named
 from imle.jobs.checks import check_disk_for
 from imle.jobs.folder import PREDICTIONS, STEPS, TEST_FOLD, JobFolder, told
 from imle.jobs.job import LOCAL, Beat, State
@@ -28,7 +28,6 @@ from imle.jobs.pace import known_pace
 from imle.jobs.ray_runner import held_alone
 from imle.model_folder import CARD_FILE, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
-from imle.shell import FULL
 from imle.training.sentences import epoch_line, what_is_kept
 
 BEAT_S = 1.0
@@ -77,7 +76,7 @@ def why_failed(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "there was not memory enough; take a smaller batch, or end other work, and resume"
     traceback.print_exception(error)
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
         return told(error)
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename} cannot be read or written ({error.strerror.lower()}); see the log"
