@@ -420,7 +420,7 @@ def ends_by(monkeypatch):
         (ValueError("no\nsuch"), "ValueError: no; see the log"),
         (PermissionError(errno.EACCES, "Permission denied", "/records"), "/records cannot be read or written (permission"),
         (ConnectionError("no route"), "ConnectionError: no route; see the log"),
-        (OSError(errno.ENOSPC, "No space left on device", "/runs"), "/runs cannot be written (no space left on device)"),
+        (OSError(errno.ENOSPC, "Can't write data (time = Monday\n, ...)", "/runs"), "/runs cannot be written (no space left on device)"),
     ],
 )  # fmt: skip
 def test_whatever_ends_a_job_it_is_said(ends_by, error, sentence):

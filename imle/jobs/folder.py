@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from imle.errors import brief
 from imle.jobs.job import Beat, JobRefused, Order, State
 from imle.locks import is_locked, locked
 from imle.model_folder import METRICS_FILE, write_atomically
@@ -96,7 +97,9 @@ def writing() -> Iterator[None]:
 def told(error: OSError) -> str:
     """One sentence on a file of the jobs that could not be written."""
     where = error.filename or jobs_folder()
-    return f"{where} cannot be written ({(error.strerror or str(error)).lower()}); free or choose a place with IMLE_STATE_DIR"
+    # HDF5 puts several lines of its own in the place of the system's words.
+    reason = os.strerror(error.errno) if error.errno else brief(error)
+    return f"{where} cannot be written ({reason.lower()}); free or choose a place with IMLE_STATE_DIR"
 
 
 class JobFolder:
