@@ -3,6 +3,6 @@
 import os
 from pathlib import Path
 
-ASSETS = Path(os.environ.get("IMLE_ASSETS", Path(__file__).resolve().parents[1] / "assets"))
+ASSETS = Path(os.environ.get("IMLE_ASSETS", Path(__file__).resolve().parents[1] / "assets")).absolute()
 WEIGHTS = ASSETS / "weights"
 DEMO_COHORT = ASSETS / "demo"

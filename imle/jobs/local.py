@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from imle.assets import ASSETS
 from imle.background import give_way, launch
 from imle.jobs.folder import LOCK, LOG, JobFolder, all_folders, jobs_folder, writing
 from imle.jobs.job import LOCAL, Beat
@@ -56,12 +57,13 @@ class LocalRunner:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a job's process, whose working folder is another: it finds this package and the same state folder,
-    and Python says at once what it prints.
+    """The environment of a job's process, whose working folder is another: it finds this package, the same assets and state
+    folder, and Python says at once what it prints.
     """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
+        "IMLE_ASSETS": str(ASSETS),
         "IMLE_STATE_DIR": str(state_folder()),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
