@@ -305,14 +305,17 @@ def test_unknown_lead_names(tmp_path):
     names = [f"CH{k}" for k in range(1, 13)]
     write_record(tmp_path / "channels", made_up_ecg(11), 500, sig_name=names)
     assert reason(tmp_path / "channels") == (
-        f"leads {', '.join(LEADS)} are missing; the 12 standard leads are needed and the file names {', '.join(names)}"
+        f"leads {', '.join(LEADS)} are missing; the 12 standard leads are needed and the file names {', '.join(names)}; "
+        "name each of its signals in their order (leads)"
     )
 
 
 def test_a_lead_that_appears_twice(record):
     """Which of the two is meant cannot be known."""
     edit_header(record, "0 V6", "0 v5")
-    assert reason(record) == "lead V5 appears twice; each of the 12 leads is needed once"
+    assert reason(record) == (
+        "lead V5 appears twice; each of the 12 leads is needed once; name each of its signals in their order (leads)"
+    )
 
 
 @pytest.mark.parametrize("gain", [1000.0, 500.0])

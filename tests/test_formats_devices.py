@@ -28,7 +28,7 @@ from made_up import made_up_ecg
 
 from imle import LEADS, Ecg, UnreadableEcg, read_ecg
 from imle.errors import BadChoice
-from imle.formats import Hints, MissingFacts, ecg_files
+from imle.formats import DoubtfulFact, Hints, MissingFacts, ecg_files
 from imle.formats.common import FROM_I_AND_II, LARGEST_BYTES
 from imle.formats.upload import read_uploads, safe_name
 
@@ -318,7 +318,9 @@ def nameless_edf() -> Written:
 def test_signals_that_mean_no_lead_are_refused_until_they_are_named(tmp_path):
     """EDF has a name for every signal, which may say nothing; taken by its place a lead would be right only by luck."""
     path = nameless_edf().put(tmp_path)
-    with pytest.raises(UnreadableEcg, match=r"are missing; .* the file names Resp, Channel, Channel, .* and 2 more$"):
+    with pytest.raises(
+        UnreadableEcg, match=r"are missing; .* the file names Resp, Channel, Channel, .* and 2 more; name each of its"
+    ):
         read_ecg(path)
     ecg = read_ecg(path, Hints(leads=("Resp", *SCRAMBLED)))
     np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
@@ -346,6 +348,94 @@ def test_a_hint_that_cannot_be_is_refused_before_a_file_is_read(facts, sentence)
     """It would be refused once for every file, each time as if the file were at fault."""
     with pytest.raises((BadChoice, ValueError), match=re.escape(sentence)):
         Hints(**facts)
+
+
+# How each format writes the name of a lead, and the order of its signals. EDF has the breathing first.
+NAME_IN = {
+    "wfdb": (lambda: wfdb(MV), " 0 {}\n".format, SCRAMBLED),
+    "edf": (lambda: edf(MV), "ECG {:12}".format, ("Resp", *SCRAMBLED)),
+    "csv": (lambda: table(MV), ",{} (mV)".format, SCRAMBLED),
+    "muse": (lambda: muse(MV, uv_per_bit=1.0), "<LeadID>{}<".format, LEADS),
+    "aecg": (lambda: aecg(MV), lambda lead: f'MDC_ECG_LEAD_{lead.upper()}"', LEADS),
+}
+
+
+def renamed(name: str, names: dict[str, str]) -> Written:
+    """The record in one format with other names for some leads."""
+    make, spelt, _ = NAME_IN[name]
+    written = make()
+    for lead, other in names.items():
+        written = replaced(written, spelt(lead).encode(), spelt(other).encode())
+    return written
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+def test_the_chest_leads_may_be_called_as_iec_calls_them(name, tmp_path):
+    """European devices write C1 to C6: an ECG of twelve leads would be refused for six that are missing."""
+    path = renamed(name, {f"V{n}": f"C{n}" for n in range(1, 7)}).put(tmp_path)
+    np.testing.assert_allclose(read_ecg(path).signal_mv, matrix(), atol=0.0006)
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+def test_a_lead_under_both_its_names_is_refused_until_the_signals_are_named(name, tmp_path):
+    """Which of C1 and V1 is meant cannot be known; whoever knows can say so."""
+    path = renamed(name, {"V6": "C1"}).put(tmp_path)
+    with pytest.raises(
+        DoubtfulFact, match="lead V1 appears twice; each of the 12 leads is needed once; name each"
+    ) as no:
+        read_ecg(path)
+    assert no.value.facts == ("leads",)
+    ecg = read_ecg(path, Hints(leads=NAME_IN[name][2]))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
+
+
+CHANNELS = {lead: f"CH{n}" for n, lead in enumerate(LEADS, 1)}
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+@pytest.mark.parametrize("unnamed", [LEADS, LEADS[6:]], ids=["all", "some"])
+def test_names_that_say_nothing_can_be_given(name, unnamed, tmp_path):
+    """There must be a way to read a sound ECG whose signals are called CH1 to CH12, all of them or the chest leads."""
+    path = renamed(name, {lead: CHANNELS[lead] for lead in unnamed}).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"are missing; .*; name each of its signals in their order \(leads\)$"):
+        read_ecg(path)
+    ecg = read_ecg(path, Hints(leads=NAME_IN[name][2]))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
+
+
+def test_codes_that_say_nothing_can_be_named_too(tmp_path):
+    """A DICOM file whose channels have the codes of another scheme names no lead either."""
+    content = dicom().files["record.dcm"].replace(b"5.6.3-9-", b"5.6.3-0-").replace(b"SH\x04\x002:", b"SH\x04\x003:")
+    path = Written({"record.dcm": content}).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"the file names A lead, A lead, .*; name each of its signals"):
+        read_ecg(path)
+    order = ("V6", "aVR", "I", "V1", "III", "V3", "aVF", "II", "V5", "aVL", "V2", "V4")
+    expected = np.array([RECIPE_MV[lead] for lead in LEADS])
+    np.testing.assert_allclose(read_ecg(path, Hints(leads=order)).signal_mv, expected, atol=1e-5)
+
+
+def test_an_array_of_more_than_twelve_leads_is_read_once_they_are_named(tmp_path):
+    """The Frank leads beside the twelve are no reason to refuse an array without a way out."""
+    path = npy(np.vstack([matrix(), matrix()[:3]])).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"has shape \(15, 5000\); .*; name each of its signals in their order"):
+        read_ecg(path, Hints(500, "mV"))
+    ecg = read_ecg(path, Hints(500, "mV", (*LEADS, "VX", "VY", "VZ")))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [(), ("time",)])
+def test_the_column_of_times_may_be_named_with_the_leads_or_not(first, tmp_path):
+    """Who names `each column` of a table names the times too; every lead would stand one column off."""
+    path = renamed("csv", CHANNELS).put(tmp_path)
+    ecg = read_ecg(path, Hints(leads=(*first, *SCRAMBLED)))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=1e-5)
+
+
+def test_no_way_out_is_offered_where_a_lead_was_not_recorded(tmp_path):
+    """Other names make no V6 of eleven signals; who follows the sentence would call one lead by another's name."""
+    with pytest.raises(UnreadableEcg) as caught:
+        read_ecg(table(WITHOUT_V6).put(tmp_path))
+    assert not isinstance(caught.value, MissingFacts) and caught.value.reason.endswith("V1, aVL, II, V5, aVR, V2, V4")
 
 
 @pytest.mark.parametrize("make", [headerless, lambda: npy(matrix()), nameless_edf])
@@ -556,7 +646,7 @@ NO_TWELVE = {
     ),
     "xml of something else": (
         lambda: Written({"record.xml": b"<Invoice><Total>3</Total></Invoice>"}),
-        r"this XML file is a Invoice; AnnotatedECG \(HL7\) and RestingECG \(GE MUSE\) can be read",
+        r"this XML file's root element is 'Invoice'; AnnotatedECG \(HL7\) and RestingECG \(GE MUSE\) can be read",
     ),
     "scp-ecg by its name": (
         lambda: Written({"record.scp": bytes(100)}),

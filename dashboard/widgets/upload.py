@@ -12,7 +12,7 @@ from dashboard.widgets.frame import note, plain, refuse, simulated_mark
 from imle.ecg import FS_RANGE_HZ, Ecg
 from imle.errors import Refusal
 from imle.explain.summary import is_simulated
-from imle.formats import Hints, MissingFacts
+from imle.formats import DoubtfulFact, Hints, MissingFacts
 from imle.formats.common import LARGEST_BYTES
 from imle.formats.hints import FACTS
 from imle.formats.units import UNITS
@@ -24,6 +24,9 @@ FORMATS = (
     "WFDB (both files of a record together), DICOM waveform, EDF, CSV or TSV, HL7 aECG XML, GE MUSE XML, NumPy .npy; "
     f"12 leads, 10 s or more, {LARGEST_MB} MB a file. Nothing is kept after the session."
 )
+
+# What to do below the sentence where a fact is probably another.
+WAYS_OUT = {"leads": "name its signals in their order below, with x for one that is none of the 12 leads"}
 
 
 def uploaded():
@@ -79,7 +82,9 @@ def _read(files) -> dict[str, Ecg]:
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
         refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
     for result in results.values():
-        if isinstance(result, MissingFacts):
+        if isinstance(result, DoubtfulFact):
+            refuse(f"file {result.path.name}: {result.fault}; {WAYS_OUT[result.facts[0]]}")
+        elif isinstance(result, MissingFacts):
             facts = " or ".join(FACTS[fact] for fact in result.facts)
             refuse(f"file {result.path.name} does not state its {facts}; give it below")
         elif isinstance(result, Refusal):

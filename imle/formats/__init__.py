@@ -9,9 +9,9 @@ import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
-from imle.formats.hints import NO_HINTS, Hints, MissingFacts
+from imle.formats.hints import NO_HINTS, WAYS_OUT, DoubtfulFact, Hints, MissingFacts
 
-__all__ = ["Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
+__all__ = ["DoubtfulFact", "Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
 
 # Each reader offers TITLE, SUFFIXES, recognises(head) -> bool and read(path, hints) -> Ecg.
 READERS = (wfdb_format, dicom_format, edf_format, xml_format, csv_format, npy_format)
@@ -27,8 +27,8 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; of a longer
     recording `meta["source_s"]` tells the length in seconds. `hints` tells what the file itself does not. A WFDB record
     may be named by its .hea, .dat or .mat file, or by their stem.
-    Raises MissingFacts where a hint is needed, and UnreadableEcg(path, reason), the reason being one sentence, for
-    everything else that cannot be read.
+    Raises MissingFacts where a hint is needed, DoubtfulFact where another hint may help, and UnreadableEcg(path, reason),
+    the reason being one sentence, for everything else that cannot be read.
     """
     path = Path(path)
     reader = _reader(path)
@@ -40,6 +40,8 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
+        if error.doubtful in WAYS_OUT:
+            raise DoubtfulFact(path, str(error), error.doubtful) from None
         raise UnreadableEcg(path, str(error)) from None
 
 

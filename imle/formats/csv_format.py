@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -60,7 +61,8 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     columns, rows = _columns(path, lines, separator, hints)
     time = next((place for place, column in enumerate(columns) if _TIME.fullmatch(column.name)), None)
     signals = [place for place in range(len(columns)) if place != time]
-    places = {lead: signals[row] for lead, row in named_leads([columns[p].name for p in signals], hints).items()}
+    rows_of = named_leads([columns[place].name for place in signals], _hints_of(signals, len(columns), hints))
+    places = {lead: signals[row] for lead, row in rows_of.items()}
     units = {lead: columns[place].unit or hints.unit for lead, place in places.items()}
     ask_for(
         path,
@@ -72,6 +74,13 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     fs_hz = hints.fs_hz if time is None else _rate_hz(path, columns[time], numbers[time], hints)
     signals_mv = {lead: numbers[place] * mv_per_unit(units[lead]) for lead, place in places.items()}
     return first_ten_seconds(signals_mv, len(rows) + beyond, fs_hz, path.stem, {})
+
+
+def _hints_of(signals: list[int], columns: int, hints: Hints) -> Hints:
+    """The hints with names for the signals alone, where the column of times was named with them."""
+    if hints.leads is None or len(hints.leads) != columns:
+        return hints
+    return replace(hints, leads=tuple(hints.leads[place] for place in signals))
 
 
 def _lines(path: Path) -> tuple[list[str], int]:
@@ -160,7 +169,8 @@ def _columns(path: Path, lines: list[str], separator: str | None, hints: Hints) 
     ask_for(path, fs_hz=hints.fs_hz, unit=hints.unit, leads=hints.leads)
     if len(hints.leads) != len(first):
         raise InvalidEcg(
-            f"{len(hints.leads)} leads were named and the table has {len(first)} columns; name each of them"
+            f"{len(hints.leads)} leads were named and the table has {len(first)} columns; name each of them",
+            doubtful="leads",
         )
     return [Column(name, "") for name in hints.leads], lines
 

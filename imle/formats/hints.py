@@ -9,8 +9,10 @@ from imle.ecg import UnreadableEcg, check_rate
 from imle.errors import BadChoice
 from imle.formats.units import UNITS, is_unit
 
-# What each fact is called in a sentence.
+# What each fact is called in a sentence, in the order in which they are asked for.
 FACTS = {"fs_hz": "sampling rate", "unit": "unit", "leads": "leads"}
+# What to do where a fact is probably another; {} is what the caller calls it.
+WAYS_OUT = {"leads": "name each of its signals in their order ({})"}
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,33 @@ class MissingFacts(UnreadableEcg):
 
     def __init__(self, path, facts: tuple[str, ...], names: Sequence[str] = ()):
         self.facts = facts
-        *others, last = [FACTS[fact] for fact in facts]
+        super().__init__(path, self._sentence(names or facts))
+
+    def called(self, path, names: Sequence[str] = ()) -> MissingFacts:
+        """The same refusal for a caller who calls the file, or the facts, otherwise."""
+        return MissingFacts(path, self.facts, names)
+
+    def _sentence(self, names: Sequence[str]) -> str:
+        *others, last = [FACTS[fact] for fact in self.facts]
         named, them = (f"{', '.join(others)} or {last}", "them") if others else (last, "it")
-        super().__init__(path, f"the file does not state its {named}; give {them} ({', '.join(names or facts)})")
+        return f"the file does not state its {named}; give {them} ({', '.join(names)})"
+
+
+class DoubtfulFact(MissingFacts):
+    """A file that may be an ECG with another value of one fact, which the caller may give in Hints.
+
+    `fault` is what is wrong without it; `facts` holds the one fact.
+    """
+
+    def __init__(self, path, fault: str, fact: str, names: Sequence[str] = ()):
+        self.fault = fault
+        super().__init__(path, (fact,), names)
+
+    def called(self, path, names: Sequence[str] = ()) -> DoubtfulFact:
+        return DoubtfulFact(path, self.fault, *self.facts, names)
+
+    def _sentence(self, names: Sequence[str]) -> str:
+        return f"{self.fault}; {WAYS_OUT[self.facts[0]].format(*names)}"
 
 
 def ask_for(path, **facts) -> None:
