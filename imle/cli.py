@@ -33,11 +33,15 @@ DEFAULT_DATA = Path("data/ptbxl")
 
 DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
-UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
+UnitHint = Annotated[
+    str | None, typer.Option("--unit", help="mV, uV, nV, V, or raw counts as 200/mV, for files that do not say.")
+]
 RECIPES_OWN = "the network's recipe"
 WholeSetting = Annotated[int | None, typer.Option(show_default=RECIPES_OWN)]
 FractionSetting = Annotated[float | None, typer.Option(show_default=RECIPES_OWN)]
-LeadsHint = Annotated[str | None, typer.Option("--leads", help="I,II,...: a file's columns where it names none.")]
+LeadsHint = Annotated[
+    str | None, typer.Option("--leads", help="I,II,...: a file's signals, where its own names are others.")
+]
 
 
 @app.command()

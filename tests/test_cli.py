@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import typer
 from device_files import SMALL
@@ -116,6 +117,22 @@ def test_leads_that_a_file_does_not_name_are_given_in_its_order(device_files):
         for more in ([], ["--leads", ",".join(LEADS)], ["--leads", " ".join(LEADS[::-1])])
     )
     assert usual == by_commas != turned
+
+
+def test_raw_counts_and_channels_are_read_with_what_is_said_of_them(device_files, tmp_path):
+    """A device's own export, in counts and with channels by number, would be refused whatever is typed."""
+    mv = np.load(device_files["npy"])
+    table = tmp_path / "export.csv"
+    header = ",".join(f"CH{n}" for n in range(1, 13))
+    np.savetxt(table, np.rint(mv.T * 1000), "%d", ",", header=header, comments="")
+    words = ["predict", "--json", "--fs-hz", "100", table]
+    assert imle(*words).stderr.endswith("; name each of its signals in their order (--leads)\n")
+    words += ["--leads", ",".join(LEADS)]
+    assert "200/mV (--unit)\n" in imle(*words, "--unit", "mV").stderr
+    done = imle(*words, "--unit", "1000/mV")
+    assert done.exit_code == 0, done.stderr
+    expected = json.loads(imle("predict", "--json", *HINTS, device_files["npy"]).stdout)[0]["probabilities"]
+    assert json.loads(done.stdout)[0]["probabilities"] == pytest.approx(expected, abs=2e-3)
 
 
 def test_answers_of_an_engine_that_the_records_page_does_not_use_say_so(tmp_path, monkeypatch):

@@ -241,10 +241,10 @@ def test_an_array_says_that_its_order_was_assumed(tmp_path):
 # What must be asked for
 
 
-def headerless() -> Written:
-    """A table of numbers alone, leads in their usual order."""
+def headerless(numbers: np.ndarray | None = None) -> Written:
+    """A table of numbers alone (12, n), leads in their usual order."""
     buffer = io.BytesIO()
-    np.savetxt(buffer, matrix().T, fmt="%.3f", delimiter=",")
+    np.savetxt(buffer, (matrix() if numbers is None else numbers).T, fmt="%.3f", delimiter=",")
     return Written({"record.csv": buffer.getvalue()})
 
 
@@ -307,6 +307,45 @@ def test_what_a_file_does_not_say_is_asked_for_and_taken_from_hints(name, tmp_pa
     np.testing.assert_allclose(ecg.signal_mv, np.array([case.mv[lead] for lead in LEADS]), atol=case.off_mv)
 
 
+# What is asked for its unit, in raw counts of 204.8 a millivolt.
+COUNTS = {
+    "csv": lambda: table({lead: np.rint(signal * 204.8).astype(int) for lead, signal in MV.items()}, name="{}"),
+    "csv without a header": lambda: headerless(np.rint(matrix() * 204.8)),
+    "edf": lambda: edf({lead: signal * 0.2048 for lead, signal in MV.items()}, unit=""),
+    "npy": lambda: npy(np.rint(matrix() * 204.8).astype(np.int16)),
+}
+
+
+@pytest.mark.parametrize("unit", ["204.8/mV", "204,8 / mV"])
+@pytest.mark.parametrize("name", COUNTS)
+def test_raw_counts_are_read_once_it_is_said_how_many_make_a_millivolt(name, unit, tmp_path):
+    """Many devices write what their converter counts: no unit of voltage would be right, and none could be chosen."""
+    path = COUNTS[name]().put(tmp_path)
+    leads = LEADS if name == "csv without a header" else None
+    with pytest.raises(DoubtfulFact, match=r"the unit is probably another; give that, or .* as 200/mV \(unit\)$") as no:
+        read_ecg(path, Hints(500, "mV", leads))
+    assert no.value.facts == ("unit",)
+    np.testing.assert_allclose(read_ecg(path, Hints(500, unit, leads)).signal_mv, matrix(), atol=0.5 / 204.8 + 1e-5)
+
+
+def test_a_table_may_state_its_counts_itself(tmp_path):
+    """The unit that a hint may give is one that a header may state, in brackets or in a line of units."""
+    counts = {lead: signal * 1000 for lead, signal in MV.items()}
+    np.testing.assert_allclose(
+        read_ecg(table(counts, name="{} (1000/mV)").put(tmp_path)).signal_mv, matrix(), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["edf", "dicom", "csv", "muse", "aecg"])
+def test_no_other_unit_is_asked_for_where_the_file_states_one(name, tmp_path):
+    """What a file states wins, so a unit that is given would change nothing, however often it is asked for."""
+    path = UNLIKELY_UNIT[name]().put(tmp_path)
+    for hints in (None, Hints(500, "uV"), Hints(500, "1000/mV")):
+        with pytest.raises(UnreadableEcg, match=r"the unit is probably another$") as caught:
+            read_ecg(path, hints)
+        assert not isinstance(caught.value, MissingFacts)
+
+
 def nameless_edf() -> Written:
     """An EDF file whose signals are all called Channel, but for the breathing."""
     written = edf(MV)
@@ -339,7 +378,12 @@ def test_what_a_file_says_wins_over_hints(name, tmp_path):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"unit": "mmHg"}, "there is no unit 'mmHg'; choose one of mV, uV, nV, V"),
+        ({"unit": "mmHg"}, "there is no unit 'mmHg'; choose one of mV, uV, nV, V, or write raw counts as 200/mV"),
+        *[
+            ({"unit": unit}, f"there is no unit {unit!r}; choose")
+            for unit in ("0/mV", "-200/mV", "nan/mV", "200", "/mV")
+        ],
+        ({"unit": "9" * 400 + "/mV"}, "there is no unit '999"),
         ({"fs_hz": 4}, "the sampling rate is 4 Hz; 50 Hz to 2000 Hz can be read"),
         ({"fs_hz": float("nan")}, "the sampling rate is nan Hz; 50 Hz to 2000 Hz can be read"),
     ],
@@ -491,7 +535,8 @@ REFUSED = [
     (
         "unlikely unit",
         UNLIKELY_UNIT,
-        r"the signal (reaches|spans) [\d.e+-]+ mV.*; an ECG .*, so the unit is probably another",
+        r"the signal (reaches|spans) [\d.e+-]+ mV.*; an ECG .*, so the unit is probably another"
+        r"(; give that, or for raw counts how many make 1 mV, as 200/mV \(unit\))?",
     ),
     ("lead", MISSING_LEAD, r"lead V6 is missing; the 12 standard leads are needed and the file names .+"),
     ("short", TOO_SHORT, r"the record is 3(\.\d+)? s long; at least 10 s are needed"),

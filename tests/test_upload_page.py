@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import edfio
+import numpy as np
 import pytest
-from device_files import edf, signals_mv, table
+from device_files import SCRAMBLED, edf, signals_mv, table
 from made_up import made_up_ecg
 from streamlit.testing.v1 import AppTest
 
@@ -26,9 +27,9 @@ def page(tiny_ptbxl, monkeypatch) -> AppTest:
     return AppTest.from_file(APP, default_timeout=120).run().switch_page(UPLOAD).run()
 
 
-def put(page: AppTest, **files: bytes) -> None:
+def put(page: AppTest, suffix: str = "edf", **files: bytes) -> None:
     """Run the page with these files, by name without suffix, in its uploader, in place of those that were in it."""
-    page.file_uploader[0].set_value([(f"{name}.edf", content, "") for name, content in files.items()]).run()
+    page.file_uploader[0].set_value([(f"{name}.{suffix}", content, "") for name, content in files.items()]).run()
 
 
 def leave_and_return(page: AppTest) -> None:
@@ -105,6 +106,30 @@ def test_facts_that_were_typed_are_not_asked_for_again(page):
     page.selectbox(key="given_unit").set_value("mV").run()
     assert sheets(page) == 1
     leave_and_return(page)
+    assert sheets(page) == 1 and not page.warning
+
+
+def test_raw_counts_are_read_with_the_number_that_makes_a_millivolt(page):
+    """A table as most devices export it, in counts, would be refused in every unit that can be chosen."""
+    counts = {lead: np.rint(signal * 200) for lead, signal in MV.items()}
+    put(page, table=table(counts, 100, name="{}").files["record.csv"])
+    page.selectbox(key="given_unit").set_value("mV").run()
+    assert "choose another below, or raw counts and how many of them make 1 mV" in page.warning[0].value
+    page.selectbox(key="given_unit").set_value("raw counts").run()
+    assert page.warning[0].value.endswith("does not state its number of counts in 1 mV; give it below.")
+    page.number_input(key="given_per_mv").set_value(200.0).run()
+    assert sheets(page) == 1 and not page.warning
+
+
+def test_signals_of_no_lead_s_name_can_be_named(page):
+    """A file of CH1 to CH12 would be refused with nothing to be done about it."""
+    names = {lead: f"CH{n}" for n, lead in enumerate(LEADS, 1)}
+    content = table(MV, 100).files["record.csv"].decode()
+    for lead, name in names.items():
+        content = content.replace(f",{lead} (", f",{name} (")
+    put(page, "csv", table=content.encode())
+    assert "name its signals in their order below" in page.warning[0].value and not sheets(page)
+    page.text_input(key="given_leads").set_value(" ".join(SCRAMBLED)).run()
     assert sheets(page) == 1 and not page.warning
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.widgets.actions import actions
 from dashboard.widgets.frame import note, plain, refuse, simulated_mark
-from imle.ecg import FS_RANGE_HZ, Ecg
+from imle.ecg import FS_RANGE_HZ, Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain.summary import is_simulated
 from imle.formats import DoubtfulFact, Hints, MissingFacts
@@ -26,7 +26,11 @@ FORMATS = (
 )
 
 # What to do below the sentence where a fact is probably another.
-WAYS_OUT = {"leads": "name its signals in their order below, with x for one that is none of the 12 leads"}
+WAYS_OUT = {
+    "unit": "choose another below, or raw counts and how many of them make 1 mV",
+    "leads": "name its signals in their order below, with x for one that is none of the 12 leads",
+}
+COUNTS = "raw counts"
 
 
 def uploaded():
@@ -82,15 +86,21 @@ def _read(files) -> dict[str, Ecg]:
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
         refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
     for result in results.values():
-        if isinstance(result, DoubtfulFact):
-            refuse(f"file {result.path.name}: {result.fault}; {WAYS_OUT[result.facts[0]]}")
-        elif isinstance(result, MissingFacts):
-            facts = " or ".join(FACTS[fact] for fact in result.facts)
-            refuse(f"file {result.path.name} does not state its {facts}; give it below")
-        elif isinstance(result, Refusal):
-            refuse(f"file {result.path.name}: {result.reason}")
+        if isinstance(result, Refusal):
+            refuse(f"file {result.path.name}{_what_is_wrong(result)}")
     _ask(unsaid | {fact for fact in FACTS if st.session_state.get(f"given_{fact}")})
     return _readable(results)
+
+
+def _what_is_wrong(refusal: UnreadableEcg) -> str:
+    """What follows the file's name in a sentence on it."""
+    if isinstance(refusal, DoubtfulFact):
+        return f": {refusal.fault}; {WAYS_OUT[refusal.facts[0]]}"
+    if isinstance(refusal, MissingFacts):
+        counts = st.session_state.get("given_unit") == COUNTS
+        names = FACTS | ({"unit": "number of counts in 1 mV"} if counts else {})
+        return f" does not state its {' or '.join(names[fact] for fact in refusal.facts)}; give it below"
+    return f": {refusal.reason}"
 
 
 def _readable(results: Mapping[str, Ecg | Refusal]) -> dict[str, Ecg]:
@@ -103,14 +113,22 @@ def _ask(facts: set[str]) -> None:
         if "fs_hz" in facts:
             st.number_input("Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="500", width=160)
         if "unit" in facts:
-            st.selectbox("Unit", list(UNITS), index=None, key="given_unit", placeholder="mV or uV", width=160)
+            st.selectbox("Unit", [*UNITS, COUNTS], index=None, key="given_unit", placeholder="mV or uV", width=160)
+            if st.session_state.get("given_unit") == COUNTS:
+                st.number_input(
+                    "Counts in 1 mV", 0.0, None, None, key="given_per_mv", placeholder="200", format="%g", width=160,
+                    help="The gain or resolution that the device's manual or export states: 5 µV a count are 200 in 1 mV.",
+                )  # fmt: skip
         if "leads" in facts:
             st.text_input("Leads in the file's order", key="given_leads", placeholder=" ".join(LEADS))
 
 
 def _hints_given() -> tuple:
     state = st.session_state
-    return state.get("given_fs_hz"), state.get("given_unit"), (state.get("given_leads") or "").strip()
+    unit, per_mv = state.get("given_unit"), state.get("given_per_mv")
+    if unit == COUNTS:
+        unit = f"{per_mv:f}/mV" if per_mv else None
+    return state.get("given_fs_hz"), unit, (state.get("given_leads") or "").strip()
 
 
 def _hints() -> Hints:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
-from imle.formats.hints import NO_HINTS, WAYS_OUT, DoubtfulFact, Hints, MissingFacts
+from imle.formats.hints import NO_HINTS, DoubtfulFact, Hints, MissingFacts
 
 __all__ = ["DoubtfulFact", "Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
 
@@ -40,9 +41,22 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
-        if error.doubtful in WAYS_OUT:
+        if error.doubtful and _takes(reader, path, hints or NO_HINTS, error.doubtful):
             raise DoubtfulFact(path, str(error), error.doubtful) from None
         raise UnreadableEcg(path, str(error)) from None
+
+
+def _takes(reader, path: Path, hints: Hints, fact: str) -> bool:
+    """Whether another hint of this fact would change how a file is read: its unit is the file's own where it states one."""
+    if fact == "leads":
+        return True
+    try:
+        reader.read(path, replace(hints, **{fact: None}))
+    except MissingFacts as error:
+        return fact in error.facts
+    except InvalidEcg:
+        return False
+    return False
 
 
 def ecg_files(folder) -> list[Path]:

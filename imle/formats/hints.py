@@ -7,19 +7,23 @@ from dataclasses import dataclass
 
 from imle.ecg import UnreadableEcg, check_rate
 from imle.errors import BadChoice
-from imle.formats.units import UNITS, is_unit
+from imle.formats.units import AS_COUNTS, UNITS, is_unit
 
 # What each fact is called in a sentence, in the order in which they are asked for.
 FACTS = {"fs_hz": "sampling rate", "unit": "unit", "leads": "leads"}
 # What to do where a fact is probably another; {} is what the caller calls it.
-WAYS_OUT = {"leads": "name each of its signals in their order ({})"}
+WAYS_OUT = {
+    "unit": f"give that, or for raw counts how many make 1 mV, as {AS_COUNTS} ({{}})",
+    "leads": "name each of its signals in their order ({})",
+}
 
 
 @dataclass(frozen=True)
 class Hints:
     """Facts for a file that does not state them; what the file itself states wins.
 
-    fs_hz: samples a second. unit: mV, uV, nV or V. leads: a name for each column or signal, in the file's order.
+    fs_hz: samples a second. unit: mV, uV, nV or V, or `200/mV` for raw counts of which 200 make 1 mV. leads: a name for
+    each column or signal, in the file's order; they also serve a file whose own names are not those of the 12 leads.
     Raises BadChoice for an unknown unit, InvalidEcg for a rate that cannot be read.
     """
 
@@ -31,7 +35,9 @@ class Hints:
         if self.fs_hz is not None:
             check_rate(self.fs_hz)
         if self.unit is not None and not is_unit(self.unit):
-            raise BadChoice(f"there is no unit {self.unit[:40]!r}; choose one of {', '.join(UNITS)}")
+            raise BadChoice(
+                f"there is no unit {self.unit[:40]!r}; choose one of {', '.join(UNITS)}, or write raw counts as {AS_COUNTS}"
+            )
 
 
 NO_HINTS = Hints()
