@@ -69,8 +69,26 @@ def test_comments_are_kept(record):
     """Age, sex and medication stand in a header's comments."""
     with record.with_suffix(".hea").open("a") as header:
         header.write("# Age: 70\n#Dx: 426783006\n")
-    assert read_ecg(record).meta == {"comments": ["Age: 70", "Dx: 426783006"]}
+    assert read_ecg(record).meta == {"age": 70, "comments": ["Age: 70", "Dx: 426783006"]}
     assert _read_any(record, record).meta == _read_plain(record).meta
+
+
+@pytest.mark.parametrize(
+    ("lines", "person"),
+    [
+        ("# Age: 74\n# Sex: Female\n", {"age": 74, "sex": "F"}),
+        ("#age = 81\n#gender: male\n", {"age": 81, "sex": "M"}),
+        ("# Age: NaN\n# Sex: Unknown\n", {}),
+        ("# Age: 300\n# Sex: f\n", {"sex": "F"}),
+        ("# Dosage: 50\n# Sexual history: m\n# Age at onset: 20\n", {}),
+    ],
+)
+def test_age_and_sex_are_taken_from_comments(record, lines, person):
+    """PhysioNet's headers state both there; whoever gave an age by hand would overrule the file."""
+    with record.with_suffix(".hea").open("a") as header:
+        header.write(lines)
+    for meta in (read_ecg(record).meta, _read_any(record, record).meta):
+        assert {key: value for key, value in meta.items() if key != "comments"} == person
 
 
 def test_leads_go_by_name_not_by_place(tmp_path):

@@ -202,6 +202,18 @@ def test_age_sex_and_device_are_told_and_no_name(name, tmp_path):
     assert not re.search("doe|jane|4711|0815|1950", str(ecg.meta), re.IGNORECASE)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_age_and_sex_can_be_told_of_a_file_that_states_none(name, tmp_path):
+    """Criteria that differ by them could not be judged of a table or an array; what a file states must win."""
+    written = SMALL[name]()
+    path, hints = written.put(tmp_path), written.hints or Hints()
+    own = read_ecg(path, hints).meta
+    meta = read_ecg(path, replace(hints, age=33.0, sex="m")).meta
+    assert meta == {"age": 33, "sex": "M"} | own
+    assert isinstance(meta["age"], int), "33.0 would stand on the page"
+    assert ("age" in own) == (name in ("dicom", "edf", "muse", "aecg"))
+
+
 LONG_MV = dict(zip(LEADS, np.rint(made_up_ecg(0, 1000, seconds=30) * 1000) / 1000, strict=True))
 LONG_MV_100 = {lead: signal[::10] for lead, signal in LONG_MV.items()}
 LONG = {
@@ -384,6 +396,10 @@ def test_what_a_file_says_wins_over_hints(name, tmp_path):
             for unit in ("0/mV", "-200/mV", "nan/mV", "200", "/mV")
         ],
         ({"unit": "9" * 400 + "/mV"}, "there is no unit '999"),
+        ({"age": 430}, "the age is 430 years; 0 to 130 can be given"),
+        ({"age": -1}, "the age is -1 years; 0 to 130 can be given"),
+        ({"age": float("nan")}, "the age is nan years; 0 to 130 can be given"),
+        ({"sex": "woman"}, "the sex is 'woman'; F or M can be given"),
         ({"fs_hz": 4}, "the sampling rate is 4 Hz; 50 Hz to 2000 Hz can be read"),
         ({"fs_hz": float("nan")}, "the sampling rate is nan Hz; 50 Hz to 2000 Hz can be read"),
     ],

@@ -17,6 +17,8 @@ UPLOAD, RECORDS = "../pages/upload.py", "../pages/records.py"
 MV = signals_mv(2, 100)
 ONE = edf(MV, 100).files["record.edf"]
 OTHER = edf(signals_mv(3, 500)).files["record.edf"]
+ANONYMOUS = edf(MV, 100, patient=None).files["record.edf"]
+OTHER_ANONYMOUS = edf(signals_mv(3, 100), 100, patient=None).files["record.edf"]
 
 
 @pytest.fixture
@@ -131,6 +133,46 @@ def test_signals_of_no_lead_s_name_can_be_named(page):
     assert "name its signals in their order below" in page.warning[0].value and not sheets(page)
     page.text_input(key="given_leads").set_value(" ".join(SCRAMBLED)).run()
     assert sheets(page) == 1 and not page.warning
+
+
+def tell(page: AppTest, age: int, sex: str) -> None:
+    page.number_input[0].set_value(age).run()
+    sex_field(page).set_value(sex).run()
+
+
+def sex_field(page: AppTest):
+    return next((group for group in page.button_group if group.options == ["Female", "Male"]), None)
+
+
+def test_age_and_sex_are_told_of_one_patient(page):
+    """Criteria that differ by them could not be judged; told of one ECG they must not stick to the next patient's."""
+    put(page, one=ANONYMOUS)
+    tell(page, 63, "F")
+    assert "one · F 63 · " in texts(page)
+    leave_and_return(page)
+    assert "one · F 63 · " in texts(page)
+    put(page, one=ANONYMOUS, other=OTHER_ANONYMOUS)
+    assert "other · 2020" in texts(page)
+    tell(page, 40, "M")
+    page.selectbox(key="upload_choice").set_value("one.edf").run()
+    assert "one · F 63 · " in texts(page)
+    page.file_uploader[0].clear().run()
+    put(page, one=ANONYMOUS)
+    assert "one · 2020" in texts(page)
+
+
+def test_an_age_that_cannot_be_is_refused_in_one_sentence(page):
+    """A slip of the finger would stand in the report."""
+    put(page, one=ANONYMOUS)
+    page.number_input[0].set_value(430).run()
+    assert [warning.value for warning in page.warning] == ["The age is 430 years; 0 to 130 can be given."]
+    assert "one · 2020" in texts(page) and sheets(page) == 1
+
+
+def test_age_and_sex_are_not_asked_for_where_the_file_states_them(page):
+    """What is given would change nothing, since what a file states wins."""
+    put(page, one=ONE)
+    assert "one · F 70 · " in texts(page) and not page.number_input and sex_field(page) is None
 
 
 def test_remove_leaves_nothing_of_what_was_uploaded(page):

@@ -31,6 +31,7 @@ WAYS_OUT = {
     "leads": "name its signals in their order below, with x for one that is none of the 12 leads",
 }
 COUNTS = "raw counts"
+SEXES = {"F": "Female", "M": "Male"}
 
 
 def uploaded():
@@ -50,7 +51,9 @@ def uploaded():
             return None
     with line:
         ecg = next(iter(ecgs.values())) if len(ecgs) == 1 else ecgs[_choice(list(ecgs))]
-        st.markdown(f"**{plain(_about(ecg))}**", width="content")
+        words, fields = st.empty(), st.empty()
+        ecg = _with_person(ecg, fields)
+        words.markdown(f"**{plain(_about(ecg))}**", width="content")
         simulated_mark(is_simulated(ecg))
         return ecg, actions(link=False)
 
@@ -75,8 +78,8 @@ def _read(files) -> dict[str, Ecg]:
     key = tuple(file.file_id for file in files), _hints_given()
     if st.session_state.get(state.UPLOADS_READ, (None,))[0] != key:
         before = _readable(st.session_state.get(state.UPLOADS_READ, (None, {}))[1])
-        state.forget_uploads()
         results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
+        state.forget_uploads(but=_readable(results).values())
         st.session_state[state.UPLOADS_READ] = (key, results)
         added = [name for name in _readable(results) if name not in before]
         if before and added:  # else the sheet of one patient would stay under the name of the next
@@ -111,16 +114,21 @@ def _ask(facts: set[str]) -> None:
     """A field for each fact that a file left unsaid."""
     with st.container(horizontal=True):
         if "fs_hz" in facts:
-            st.number_input("Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="500", width=160)
+            st.number_input(
+                "Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="such as 500", width=180
+            )
         if "unit" in facts:
-            st.selectbox("Unit", [*UNITS, COUNTS], index=None, key="given_unit", placeholder="mV or uV", width=160)
+            st.selectbox(
+                "Unit", [*UNITS, COUNTS], index=None, key="given_unit", placeholder=f"mV, µV, {COUNTS} ...", width=200,
+                format_func=lambda unit: unit.replace("u", "µ", unit == "uV"), filter_mode=None,
+            )  # fmt: skip
             if st.session_state.get("given_unit") == COUNTS:
                 st.number_input(
-                    "Counts in 1 mV", 0.0, None, None, key="given_per_mv", placeholder="200", format="%g", width=160,
+                    "Counts in 1 mV", 0.0, None, None, key="given_per_mv", placeholder="such as 200", format="%g", width=180,
                     help="The gain or resolution that the device's manual or export states: 5 µV a count are 200 in 1 mV.",
                 )  # fmt: skip
         if "leads" in facts:
-            st.text_input("Leads in the file's order", key="given_leads", placeholder=" ".join(LEADS))
+            st.text_input("Leads in the file's order", key="given_leads", placeholder=f"such as {' '.join(LEADS)}")
 
 
 def _hints_given() -> tuple:
@@ -145,9 +153,29 @@ def _choice(names: list[str]) -> str:
     return name
 
 
+def _with_person(ecg: Ecg, place) -> Ecg:
+    """The ECG with the age and sex that its fields in `place` tell; there are fields for what its file does not state."""
+    unsaid = [fact for fact in ("age", "sex") if fact not in ecg.meta]
+    if not unsaid:
+        return ecg
+    age_key, sex_key = keys = state.person_keys(ecg)
+    state.restore(keys)
+    with place.popover(" and ".join(unsaid).capitalize(), key="person", width="content"):
+        note(f"The file does not state the patient's {' or '.join(unsaid)}. Some criteria depend on it.")
+        age = st.number_input("Age, years", value=None, step=1, key=age_key) if "age" in unsaid else None
+        sex = st.pills("Sex", ["F", "M"], format_func=SEXES.get, key=sex_key) if "sex" in unsaid else None
+        state.keep(keys)
+        try:
+            return state.upload_of(ecg, Hints(age=age, sex=sex).person)
+        except Refusal as error:
+            refuse(error)
+            return ecg
+
+
 def _about(ecg: Ecg) -> str:
     """What the file told of the patient and the recording, without what it did not, and how much of it this is."""
     meta = ecg.meta
-    person = " ".join(str(part) for part in (meta.get("sex"), meta.get("age")) if part)
+    age = f"{meta['age']:g}" if "age" in meta else ""
+    person = " ".join(part for part in (meta.get("sex"), age) if part)
     parts = [ecg.id, person, str(meta.get("recorded") or ""), f"{ecg.fs_hz:g} Hz", ecg.part_text]
     return " · ".join(part for part in parts if part)

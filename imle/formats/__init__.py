@@ -10,6 +10,7 @@ import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
+from imle.formats.about import with_person
 from imle.formats.hints import NO_HINTS, DoubtfulFact, Hints, MissingFacts
 
 __all__ = ["DoubtfulFact", "Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
@@ -31,17 +32,17 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     Raises MissingFacts where a hint is needed, DoubtfulFact where another hint may help, and UnreadableEcg(path, reason),
     the reason being one sentence, for everything else that cannot be read.
     """
-    path = Path(path)
+    path, hints = Path(path), hints or NO_HINTS
     reader = _reader(path)
     if reader is None:
         raise UnreadableEcg(path, _why_not(path))
     try:
         with np.errstate(all="ignore"):  # what overflows is refused as not finite
-            return reader.read(path, hints or NO_HINTS)
+            return with_person(reader.read(path, hints), hints.person)
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
-        if error.doubtful and _takes(reader, path, hints or NO_HINTS, error.doubtful):
+        if error.doubtful and _takes(reader, path, hints, error.doubtful):
             raise DoubtfulFact(path, str(error), error.doubtful) from None
         raise UnreadableEcg(path, str(error)) from None
 

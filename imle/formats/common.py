@@ -63,7 +63,7 @@ def named_leads(names: Sequence[str | None], hints: Hints) -> dict[str, int]:
         return lead_rows(names)
     if len(hints.leads) != len(names):
         raise InvalidEcg(
-            f"{len(hints.leads)} leads were named and the file has {len(names)} signals; name each of them",
+            f"{len(hints.leads)} leads were named and the file has {len(names)} signals",
             doubtful="leads",
         )
     return lead_rows(hints.leads)

@@ -169,7 +169,7 @@ def _columns(path: Path, lines: list[str], separator: str | None, hints: Hints) 
     ask_for(path, fs_hz=hints.fs_hz, unit=hints.unit, leads=hints.leads)
     if len(hints.leads) != len(first):
         raise InvalidEcg(
-            f"{len(hints.leads)} leads were named and the table has {len(first)} columns; name each of them",
+            f"{len(hints.leads)} leads were named and the table has {len(first)} columns",
             doubtful="leads",
         )
     return [Column(name, "") for name in hints.leads], lines

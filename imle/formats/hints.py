@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from imle.ecg import UnreadableEcg, check_rate
 from imle.errors import BadChoice
+from imle.formats.about import OLDEST_YEARS, about
 from imle.formats.units import AS_COUNTS, UNITS, is_unit
 
+SEXES = ("f", "m", "female", "male")
 # What each fact is called in a sentence, in the order in which they are asked for.
 FACTS = {"fs_hz": "sampling rate", "unit": "unit", "leads": "leads"}
 # What to do where a fact is probably another; {} is what the caller calls it.
@@ -24,12 +26,15 @@ class Hints:
 
     fs_hz: samples a second. unit: mV, uV, nV or V, or `200/mV` for raw counts of which 200 make 1 mV. leads: a name for
     each column or signal, in the file's order; they also serve a file whose own names are not those of the 12 leads.
-    Raises BadChoice for an unknown unit, InvalidEcg for a rate that cannot be read.
+    age: years. sex: F or M.
+    Raises BadChoice for an unknown unit, an age or a sex that cannot be, InvalidEcg for a rate that cannot be read.
     """
 
     fs_hz: float | None = None
     unit: str | None = None
     leads: tuple[str, ...] | None = None
+    age: float | None = None
+    sex: str | None = None
 
     def __post_init__(self):
         if self.fs_hz is not None:
@@ -38,6 +43,16 @@ class Hints:
             raise BadChoice(
                 f"there is no unit {self.unit[:40]!r}; choose one of {', '.join(UNITS)}, or write raw counts as {AS_COUNTS}"
             )
+        if self.age is not None and not 0 <= self.age <= OLDEST_YEARS:
+            raise BadChoice(f"the age is {self.age:g} years; 0 to {OLDEST_YEARS} can be given")
+        if self.sex is not None and self.sex.casefold() not in SEXES:
+            raise BadChoice(f"the sex is {self.sex[:40]!r}; F or M can be given")
+
+    @property
+    def person(self) -> dict:
+        """Age and sex as they stand in an Ecg's meta, where they were told."""
+        age = self.age
+        return about(age=int(age) if age is not None and age == int(age) else age, sex=self.sex)
 
 
 NO_HINTS = Hints()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imle.ecg import FS_RANGE_HZ, MODEL_SECONDS, Ecg, UnreadableEcg, check_length, check_rate
-from imle.formats.about import without_identity
+from imle.formats.about import person_in, without_identity
 from imle.formats.common import common_rate, first_ten_seconds, longer_source, named_leads, samples_needed, shown
 from imle.formats.hints import NO_HINTS, Hints
 from imle.formats.plain_wfdb import ADC_PER_MV, MISSING_ADC, checksums_agree, plain_header, read_samples
@@ -64,7 +64,7 @@ def _read_plain(stem: Path) -> Ecg | None:
     adc = adc[: MODEL_SECONDS * header.fs_hz].T
     signal_mv = np.where(adc == MISSING_ADC, np.float32(np.nan), adc / np.float32(ADC_PER_MV))
     comments = [line.strip(" \t#") for line in header.comments.decode(errors="replace").splitlines()]
-    meta = {"comments": without_identity(comments)} | longer_source(header.samples, header.fs_hz)
+    meta = _meta(comments) | longer_source(header.samples, header.fs_hz)
     return Ecg(signal_mv, float(header.fs_hz), stem.name, meta)
 
 
@@ -80,7 +80,11 @@ def _read_any(path: Path, stem: Path, hints: Hints = NO_HINTS) -> Ecg:
     signals_mv = {lead: record.e_p_signal[row][:samples] * mv_per_unit(units[row]) for lead, row in rows.items()}
     frames = record.sig_len if header.sig_len is None else header.sig_len  # a long record is read in part
     held = round(frames * fs_hz / record.fs)
-    return first_ten_seconds(signals_mv, held, fs_hz, stem.name, {"comments": without_identity(header.comments or [])})
+    return first_ten_seconds(signals_mv, held, fs_hz, stem.name, _meta(header.comments or []))
+
+
+def _meta(comments: list[str]) -> dict:
+    return person_in(comments) | {"comments": without_identity(comments)}
 
 
 def _read_header(path: Path, stem: Path):
