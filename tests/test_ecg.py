@@ -4,6 +4,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up import made_up_ecg
 
 from imle import LEADS, Ecg
@@ -182,6 +184,23 @@ def test_an_offset_is_no_amplitude():
 def test_a_lead_turned_over_is_none_of_the_twelve(name):
     """Read as aVR, the -aVR of Cabrera's order would show every wave upside down."""
     assert canonical_lead(name) is None
+
+
+@given(
+    st.sampled_from(["", "ECG", "Lead ", "mdc_ecg_lead_"]),
+    st.sampled_from("-\u2212\u2013\uff0d\u207b"),
+    st.sampled_from(LEADS),
+)
+def test_no_sign_is_ever_lost(before, sign, lead):
+    """A sign that stands apart from the word before it turns the lead over, however it is written."""
+    assert canonical_lead(f"{before} {sign}{lead}") is None
+    assert canonical_lead(f"{before}{lead}{sign}") is None
+
+
+@given(st.text(max_size=20))
+def test_any_name_is_a_lead_or_none(name):
+    """A name comes from a file, which may hold anything."""
+    assert canonical_lead(name) in (*LEADS, None)
 
 
 @pytest.mark.parametrize(

@@ -383,7 +383,9 @@ def test_wrong_unit(record):
     edit_header(record, "1000.0(0)/mV", "1.0(0)/mV")
     said = reason(record)
     assert said.startswith("the signal reaches ")
-    assert said.endswith(" mV; an ECG stays under 50 mV, so the unit is probably another")
+    assert said.endswith(
+        " mV; an ECG stays under 50 mV, so the unit is probably another; correct the one that the file states"
+    )
 
 
 def test_a_unit_that_is_no_voltage(record):

@@ -353,7 +353,9 @@ def test_no_other_unit_is_asked_for_where_the_file_states_one(name, tmp_path):
     """What a file states wins, so a unit that is given would change nothing, however often it is asked for."""
     path = UNLIKELY_UNIT[name]().put(tmp_path)
     for hints in (None, Hints(500, "uV"), Hints(500, "1000/mV")):
-        with pytest.raises(UnreadableEcg, match=r"the unit is probably another$") as caught:
+        with pytest.raises(
+            UnreadableEcg, match=r"the unit is probably another; correct the one that the file states$"
+        ) as caught:
             read_ecg(path, hints)
         assert not isinstance(caught.value, MissingFacts)
 
@@ -552,7 +554,7 @@ REFUSED = [
         "unlikely unit",
         UNLIKELY_UNIT,
         r"the signal (reaches|spans) [\d.e+-]+ mV.*; an ECG .*, so the unit is probably another"
-        r"(; give that, or for raw counts how many make 1 mV, as 200/mV \(unit\))?",
+        r"; (correct the one that the file states|give that, or for raw counts how many make 1 mV, as 200/mV \(unit\))",
     ),
     ("lead", MISSING_LEAD, r"lead V6 is missing; the 12 standard leads are needed and the file names .+"),
     ("short", TOO_SHORT, r"the record is 3(\.\d+)? s long; at least 10 s are needed"),
@@ -746,6 +748,7 @@ def test_a_folder_gives_the_ecgs_of_every_format_and_nothing_else(tmp_path):
         expected.append(make().put(tmp_path / name))
     (tmp_path / "readme.txt").write_text("I,II,III\n")
     (tmp_path / "weather.csv").write_text("day,rain\n1,2\n")
+    (tmp_path / "counts.csv").write_text("c1,c2,c3\n1,2,3\n")
     (tmp_path / "invoice.xml").write_text("<Invoice/>")
     (tmp_path / ".hidden").mkdir()
     SMALL["edf"]().put(tmp_path / ".hidden")

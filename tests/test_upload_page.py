@@ -10,7 +10,11 @@ from made_up import made_up_ecg
 from streamlit.testing.v1 import AppTest
 
 from dashboard.state import OF_UPLOAD, UPLOADS_READ
-from imle import LEADS
+from dashboard.subject import subject_of_upload
+from imle import LEADS, Ecg
+from imle.explain.criteria import Patient
+from imle.formats import Hints
+from imle.formats.about import with_person
 
 APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
 UPLOAD, RECORDS = "../pages/upload.py", "../pages/records.py"
@@ -159,6 +163,12 @@ def test_age_and_sex_are_told_of_one_patient(page):
     page.file_uploader[0].clear().run()
     put(page, one=ANONYMOUS)
     assert "one · 2020" in texts(page)
+
+
+def test_criteria_go_by_what_was_told():
+    """The panel would say `sex not known` beside a header that shows the sex."""
+    told = with_person(Ecg(made_up_ecg(1), 500), Hints(age=63, sex="f").person)
+    assert subject_of_upload(told).patient == Patient("F", 63)
 
 
 def test_an_age_that_cannot_be_is_refused_in_one_sentence(page):

@@ -31,6 +31,7 @@ WAYS_OUT = {
     "leads": "name its signals in their order below, with x for one that is none of the 12 leads",
 }
 COUNTS = "raw counts"
+FEWEST_COUNTS = 0.001  # in 1 mV, as numbers in volts have
 SEXES = {"F": "Female", "M": "Male"}
 
 
@@ -102,7 +103,8 @@ def _what_is_wrong(refusal: UnreadableEcg) -> str:
     if isinstance(refusal, MissingFacts):
         counts = st.session_state.get("given_unit") == COUNTS
         names = FACTS | ({"unit": "number of counts in 1 mV"} if counts else {})
-        return f" does not state its {' or '.join(names[fact] for fact in refusal.facts)}; give it below"
+        them = "them" if len(refusal.facts) > 1 else "it"
+        return f" does not state its {' or '.join(names[fact] for fact in refusal.facts)}; give {them} below"
     return f": {refusal.reason}"
 
 
@@ -124,7 +126,7 @@ def _ask(facts: set[str]) -> None:
             )  # fmt: skip
             if st.session_state.get("given_unit") == COUNTS:
                 st.number_input(
-                    "Counts in 1 mV", 0.0, None, None, key="given_per_mv", placeholder="such as 200", format="%g", width=180,
+                    "Counts in 1 mV", FEWEST_COUNTS, None, None, 1.0, key="given_per_mv", placeholder="such as 200", format="%g", width=180,
                     help="The gain or resolution that the device's manual or export states: 5 µV a count are 200 in 1 mV.",
                 )  # fmt: skip
         if "leads" in facts:

@@ -44,6 +44,8 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     except InvalidEcg as error:
         if error.doubtful and _takes(reader, path, hints, error.doubtful):
             raise DoubtfulFact(path, str(error), error.doubtful) from None
+        if error.doubtful == "unit":
+            raise UnreadableEcg(path, f"{error}; correct the one that the file states") from None
         raise UnreadableEcg(path, str(error)) from None
 
 

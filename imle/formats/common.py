@@ -57,8 +57,9 @@ def has_the_leads(names: Iterable[str | None]) -> bool:
         return False
 
 
-def named_leads(names: Sequence[str | None], hints: Hints) -> dict[str, int]:
+def named_leads(names: Sequence[str | None] | None, hints: Hints) -> dict[str, int]:
     """`lead_rows` of a file's own names, or of the hinted ones where its own are not the leads that are needed."""
+    names = names or []
     if hints.leads is None or has_the_leads(names):
         return lead_rows(names)
     if len(hints.leads) != len(names):

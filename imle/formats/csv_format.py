@@ -30,6 +30,8 @@ NO_TABLE = "this is not a table; one with a header of lead names, a column a lea
 # `I (mV)` and `I [mV]`; `I_mV`, `I/mV` and `I mV`.
 _BRACKETED = re.compile(r"(.*?)\s*[(\[](.*)[)\]]")
 _APPENDED = re.compile(r"(.+)[\s_/]([^\s_/]+)")
+# C1 is a lead beside others; by itself it is the first column of any table.
+_ANY_TABLES = re.compile(r"\s*[cd]\d\s*", re.IGNORECASE)
 _TIME = re.compile(r"(?:elapsed[\s_]*)?(?:time|t|zeit|timestamp)(?:[\s_/]+(?P<unit>\w+))?", re.IGNORECASE)
 SECONDS_PER_UNIT = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "μs": 1e-6}
 # No step of a rate that can be read is as long in one of these units as in another, so a step tells its own unit.
@@ -50,7 +52,8 @@ def recognises(head: bytes) -> bool:
     lines = head.decode(_encoding(head), "replace").splitlines()
     first = next(filter(_is_content, lines), "")
     cells = _cells(first, _separator(first))
-    leads = {canonical_lead(_column(cell).name) for cell in cells} - {None}
+    names = [_column(cell).name for cell in cells]
+    leads = {canonical_lead(name) for name in names if not _ANY_TABLES.fullmatch(name)} - {None}
     return len(leads) > 1 or (len(cells) >= 8 and all(map(_is_number, cells)))
 
 
