@@ -5,7 +5,9 @@ Nothing here imports TensorFlow or OpenVINO; a model brings its own engine when 
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +25,7 @@ from imle.evaluation import cohort_predictions
 from imle.explain import Explanation, explain
 from imle.explain.attribution import labels_with
 from imle.figures.heat import attributed_each, attributing
+from imle.formats.about import with_person
 from imle.inference import ENGINES, Predictor, default_engine, load_model, model_folder, shipped_models
 from imle.labels import LABELS
 from imle.measure import Measurements, measure
@@ -39,6 +42,8 @@ ORDER_KEYS = ("sort", "reverse")
 EYE_RATES_HZ = (500, 100)
 # What a session keeps of uploaded ECGs: what was read, what was computed of the one shown, and which that is.
 UPLOADS_READ, OF_UPLOAD, UPLOAD_CHOICE = "upload_read", "of_upload", "upload_choice"
+# How the keys of fields for an uploaded ECG's age and sex begin.
+PERSON = "person_"
 # How long a change of a record's file, under the same catalogue, may go unnoticed; to look takes 0.1 s.
 UNNOTICED_S = 300
 
@@ -208,11 +213,28 @@ def upload_attribution(ecg: Ecg, label: str, method: str) -> np.ndarray:
     return _once(ecg, f"attributing {_model_key()}", lambda: attributing(predictor(), ecg))(label, method)
 
 
-def forget_uploads() -> None:
-    """Keep nothing more of uploaded ECGs: not what was read, nor what was computed of them, nor which was chosen."""
+def upload_of(ecg: Ecg, person: dict) -> Ecg:
+    """An uploaded ECG with what was told of the person beside it: the same Ecg each time, since what is computed hangs on it."""
+    return _once(ecg, f"of {person}", lambda: with_person(ecg, person))
+
+
+def person_keys(ecg: Ecg) -> tuple[str, str]:
+    """The keys of the fields for an uploaded ECG's age and sex: by its signal, lest the next patient be taken for this one."""
+    of = hashlib.blake2b(ecg.signal_mv, digest_size=8).hexdigest()
+    return f"{PERSON}age_{of}", f"{PERSON}sex_{of}"
+
+
+def forget_uploads(but: Collection[Ecg] = ()) -> None:
+    """Keep nothing more of uploaded ECGs: not what was read, nor what was computed of them, nor which was chosen.
+
+    Of those in `but` age and sex are kept where they were told.
+    """
     for key in (UPLOADS_READ, OF_UPLOAD):
         st.session_state.pop(key, None)
     forget(UPLOAD_CHOICE)
+    stay = {key for ecg in but for key in person_keys(ecg)}
+    for key in [key for key in st.session_state.get("kept", {}) if key.startswith(PERSON) and key not in stay]:
+        forget(key)
 
 
 def filters() -> Filters:

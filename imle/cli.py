@@ -30,11 +30,17 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(shards_app)
 
 RateHint = Annotated[float | None, typer.Option("--fs-hz", help="Samples a second, for files that do not say.")]
-UnitHint = Annotated[str | None, typer.Option("--unit", help="mV, uV, nV or V, for files that do not say.")]
+UnitHint = Annotated[
+    str | None, typer.Option("--unit", help="mV, uV, nV, V, or raw counts as 200/mV, for files that do not say.")
+]
 RECIPES_OWN = "the network's recipe"
 WholeSetting = Annotated[int | None, typer.Option(show_default=RECIPES_OWN)]
 FractionSetting = Annotated[float | None, typer.Option(show_default=RECIPES_OWN)]
-LeadsHint = Annotated[str | None, typer.Option("--leads", help="I,II,...: a file's columns where it names none.")]
+LeadsHint = Annotated[
+    str | None, typer.Option("--leads", help="I,II,...: a file's signals, where its own names are others.")
+]
+AgeHint = Annotated[float | None, typer.Option("--age", help="Years, where the file does not say.")]
+SexHint = Annotated[str | None, typer.Option("--sex", help="F or M, where the file does not say.")]
 
 
 @app.command()
@@ -334,6 +340,8 @@ def explain(
     fs_hz: RateHint = None,
     unit: UnitHint = None,
     leads: LeadsHint = None,
+    age: AgeHint = None,
+    sex: SexHint = None,
 ):
     """What the model saw in one ECG: explanation.json, heatmap.png, report.pdf, and explanation.html with every heatmap."""
     with refusals():
@@ -349,7 +357,7 @@ def explain(
         from imle.model_folder import model_digest, same_model
         from imle.remarks import remarks
 
-        ecg = read_ecg(path, hints_from(fs_hz, unit, leads))
+        ecg = read_ecg(path, hints_from(fs_hz, unit, leads, age, sex))
         predictor, measured = load_model(model, engine), measure(ecg)
         explanation = explain_ecg(predictor, ecg)
         if label is not None:
@@ -476,11 +484,13 @@ def say_what_is_kept(out: Path) -> None:
     )
 
 
-def hints_from(fs_hz: float | None, unit: str | None, leads: str | None):
+def hints_from(
+    fs_hz: float | None, unit: str | None, leads: str | None, age: float | None = None, sex: str | None = None
+):
     """What was said of files that do not say it themselves."""
     from imle.formats import Hints
 
-    return Hints(fs_hz, unit, tuple((leads or "").replace(",", " ").split()) or None)
+    return Hints(fs_hz, unit, tuple((leads or "").replace(",", " ").split()) or None, age, sex)
 
 
 def as_list_item(answer: dict, index: int) -> str:

@@ -23,7 +23,14 @@ FLAT_MV = 1e-6
 
 
 class InvalidEcg(Refusal, ValueError):
-    """A signal that cannot be an ECG as the models need it; the message says what is wrong and what would be right."""
+    """A signal that cannot be an ECG as the models need it; the message says what is wrong and what would be right.
+
+    doubtful: which fact about the source, one of those in `imle.formats.Hints`, is probably another; None where none is.
+    """
+
+    def __init__(self, sentence: str, doubtful: str | None = None):
+        self.doubtful = doubtful
+        super().__init__(sentence)
 
 
 class UnreadableEcg(InvalidEcg):
@@ -119,12 +126,15 @@ def _check_unit(signal_mv: np.ndarray, span_mv: float) -> None:
     if span_mv < SMALLEST_SPAN_MV:
         raise InvalidEcg(
             f"the signal spans {span_mv:.2g} mV in its largest lead; an ECG spans more than {SMALLEST_SPAN_MV} mV, "
-            "so the unit is probably another"
+            "so the unit is probably another",
+            doubtful="unit",
         )
     largest = float(np.abs(signal_mv - np.median(signal_mv, axis=1, keepdims=True)).max())
     if largest > LARGEST_MV:
         raise InvalidEcg(
-            f"the signal reaches {largest:.0f} mV; an ECG stays under {LARGEST_MV:.0f} mV, so the unit is probably another"
+            f"the signal reaches {largest:.0f} mV; an ECG stays under {LARGEST_MV:.0f} mV, "
+            "so the unit is probably another",
+            doubtful="unit",
         )
 
 

@@ -49,7 +49,7 @@ def refusals() -> Iterator[None]:
 def complain(what) -> None:
     """One sentence on stderr, unwrapped so that it can be searched and copied; a fact to give is named as its option."""
     if facts := getattr(what, "facts", ()):
-        what = type(what)(what.path, facts, [f"--{fact.replace('_', '-')}" for fact in facts])
+        what = what.called(what.path, [f"--{fact.replace('_', '-')}" for fact in facts])
     print(f"imle: {what}", file=sys.stderr, flush=True)
 
 

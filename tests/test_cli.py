@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import numpy as np
+import pypdfium2
 import pytest
 import typer
 from device_files import SMALL
@@ -118,6 +120,30 @@ def test_leads_that_a_file_does_not_name_are_given_in_its_order(device_files):
     assert usual == by_commas != turned
 
 
+def test_raw_counts_and_channels_are_read_with_what_is_said_of_them(device_files, tmp_path):
+    """A device's own export, in counts and with channels by number, would be refused whatever is typed."""
+    mv = np.load(device_files["npy"])
+    table = tmp_path / "export.csv"
+    header = ",".join(f"CH{n}" for n in range(1, 13))
+    np.savetxt(table, np.rint(mv.T * 1000), "%d", ",", header=header, comments="")
+    words = ["predict", "--json", "--fs-hz", "100", table]
+    assert imle(*words).stderr.endswith("; name each of its signals in their order (--leads)\n")
+    words += ["--leads", ",".join(LEADS)]
+    assert "200/mV (--unit)\n" in imle(*words, "--unit", "mV").stderr
+    done = imle(*words, "--unit", "1000/mV")
+    assert done.exit_code == 0, done.stderr
+    expected = json.loads(imle("predict", "--json", *HINTS, device_files["npy"]).stdout)[0]["probabilities"]
+    assert json.loads(done.stdout)[0]["probabilities"] == pytest.approx(expected, abs=2e-3)
+
+
+def test_explain_takes_age_and_sex_of_an_array(device_files, tmp_path):
+    """The report would not say what was known to whoever asked for it."""
+    done = imle("explain", device_files["npy"], "--out", tmp_path, *HINTS, "--age", "63", "--sex", "F")
+    assert done.exit_code == 0, done.stderr
+    page = pypdfium2.PdfDocument(tmp_path / "report.pdf")[0]
+    assert "F 63" in page.get_textpage().get_text_range()
+
+
 def test_answers_of_an_engine_that_the_records_page_does_not_use_say_so(tmp_path, monkeypatch):
     """Whoever waited for them would look for them there."""
     monkeypatch.setenv("IMLE_STATE_DIR", str(tmp_path))
@@ -162,6 +188,10 @@ def test_predict_json_of_nothing_readable_is_an_empty_list(tmp_path):
         (
             ["explain", RECORDS[0], "--out", "{tmp}", "--fs-hz", "4"],
             "imle: the sampling rate is 4 Hz; 50 Hz to 2000 Hz",
+        ),
+        (
+            ["explain", RECORDS[0], "--out", "{tmp}", "--age", "430"],
+            "imle: the age is 430 years; 0 to 130 can be given",
         ),
         (
             ["explain", "{tmp}/record.scp", "--out", "{tmp}"],

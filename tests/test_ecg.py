@@ -4,6 +4,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from made_up import made_up_ecg
 
 from imle import LEADS, Ecg
@@ -165,7 +167,62 @@ def test_an_offset_is_no_amplitude():
     assert Ecg(made_up_ecg(0) + 300, 500).seconds == 10
 
 
-def test_a_lead_turned_over_is_none_of_the_twelve():
+@pytest.mark.parametrize(
+    "name",
+    [
+        "-aVR",
+        "- aVR",
+        "\u2212aVR",
+        "ECG -aVR",
+        "Lead \u2212 aVR",
+        "MDC_ECG_LEAD_-aVR",
+        "aVR-",
+        "\uff0daVR",
+        "\u2013aVR",
+    ],
+)
+def test_a_lead_turned_over_is_none_of_the_twelve(name):
     """Read as aVR, the -aVR of Cabrera's order would show every wave upside down."""
-    assert canonical_lead("-aVR") is None
-    assert canonical_lead("- aVR") is None
+    assert canonical_lead(name) is None
+
+
+@given(
+    st.sampled_from(["", "ECG", "Lead ", "mdc_ecg_lead_"]),
+    st.sampled_from("-\u2212\u2013\uff0d\u207b"),
+    st.sampled_from(LEADS),
+)
+def test_no_sign_is_ever_lost(before, sign, lead):
+    """A sign that stands apart from the word before it turns the lead over, however it is written."""
+    assert canonical_lead(f"{before} {sign}{lead}") is None
+    assert canonical_lead(f"{before}{lead}{sign}") is None
+
+
+@given(st.text(max_size=20))
+def test_any_name_is_a_lead_or_none(name):
+    """A name comes from a file, which may hold anything."""
+    assert canonical_lead(name) in (*LEADS, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["I-I", "I-II", "I II", "D I-D II", "V1-V2", "C7", "V0", "D4", "EEG C3", "aV", "lead", ""]
+)
+def test_what_is_no_lead_is_not_taken_for_one(name):
+    """`I-II` run together would be III, and the difference of two leads is III turned over."""
+    assert canonical_lead(name) is None
+
+
+@pytest.mark.parametrize("before", ["", "Lead ", "lead_", "ECG ", "EKG-", "MDC_ECG_LEAD_", " "])
+@pytest.mark.parametrize(
+    ("spellings", "leads"),
+    [
+        (LEADS, LEADS),
+        ([lead.upper() for lead in LEADS], LEADS),
+        (["aV R", "aV-L", "a VF", "V 1", "V-2", "V_3"], ["aVR", "aVL", "aVF", "V1", "V2", "V3"]),
+        (["C1", "C2", "c3", "C 4", "C5", "C6"], LEADS[6:]),
+        (["DI", "DII", "DIII", "D1", "D2", "d3"], LEADS[:3] * 2),
+        (["\u2160", "\u2161", "\u2162", "\uff36\uff11"], [*LEADS[:3], "V1"]),
+    ],
+)
+def test_a_lead_is_known_by_every_name_that_devices_give_it(spellings, leads, before):
+    """IEC's C1 to C6, and the Roman numbers of Japanese devices, would be leads that are missing."""
+    assert [canonical_lead(f"{before}{name}") for name in spellings] == list(leads)

@@ -69,8 +69,26 @@ def test_comments_are_kept(record):
     """Age, sex and medication stand in a header's comments."""
     with record.with_suffix(".hea").open("a") as header:
         header.write("# Age: 70\n#Dx: 426783006\n")
-    assert read_ecg(record).meta == {"comments": ["Age: 70", "Dx: 426783006"]}
+    assert read_ecg(record).meta == {"age": 70, "comments": ["Age: 70", "Dx: 426783006"]}
     assert _read_any(record, record).meta == _read_plain(record).meta
+
+
+@pytest.mark.parametrize(
+    ("lines", "person"),
+    [
+        ("# Age: 74\n# Sex: Female\n", {"age": 74, "sex": "F"}),
+        ("#age = 81\n#gender: male\n", {"age": 81, "sex": "M"}),
+        ("# Age: NaN\n# Sex: Unknown\n", {}),
+        ("# Age: 300\n# Sex: f\n", {"sex": "F"}),
+        ("# Dosage: 50\n# Sexual history: m\n# Age at onset: 20\n", {}),
+    ],
+)
+def test_age_and_sex_are_taken_from_comments(record, lines, person):
+    """PhysioNet's headers state both there; whoever gave an age by hand would overrule the file."""
+    with record.with_suffix(".hea").open("a") as header:
+        header.write(lines)
+    for meta in (read_ecg(record).meta, _read_any(record, record).meta):
+        assert {key: value for key, value in meta.items() if key != "comments"} == person
 
 
 def test_leads_go_by_name_not_by_place(tmp_path):
@@ -305,14 +323,17 @@ def test_unknown_lead_names(tmp_path):
     names = [f"CH{k}" for k in range(1, 13)]
     write_record(tmp_path / "channels", made_up_ecg(11), 500, sig_name=names)
     assert reason(tmp_path / "channels") == (
-        f"leads {', '.join(LEADS)} are missing; the 12 standard leads are needed and the file names {', '.join(names)}"
+        f"leads {', '.join(LEADS)} are missing; the 12 standard leads are needed and the file names {', '.join(names)}; "
+        "name each of its signals in their order (leads)"
     )
 
 
 def test_a_lead_that_appears_twice(record):
     """Which of the two is meant cannot be known."""
     edit_header(record, "0 V6", "0 v5")
-    assert reason(record) == "lead V5 appears twice; each of the 12 leads is needed once"
+    assert reason(record) == (
+        "lead V5 appears twice; each of the 12 leads is needed once; name each of its signals in their order (leads)"
+    )
 
 
 @pytest.mark.parametrize("gain", [1000.0, 500.0])
@@ -362,7 +383,9 @@ def test_wrong_unit(record):
     edit_header(record, "1000.0(0)/mV", "1.0(0)/mV")
     said = reason(record)
     assert said.startswith("the signal reaches ")
-    assert said.endswith(" mV; an ECG stays under 50 mV, so the unit is probably another")
+    assert said.endswith(
+        " mV; an ECG stays under 50 mV, so the unit is probably another; correct the one that the file states"
+    )
 
 
 def test_a_unit_that_is_no_voltage(record):

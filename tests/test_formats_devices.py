@@ -28,7 +28,7 @@ from made_up import made_up_ecg
 
 from imle import LEADS, Ecg, UnreadableEcg, read_ecg
 from imle.errors import BadChoice
-from imle.formats import Hints, MissingFacts, ecg_files
+from imle.formats import DoubtfulFact, Hints, MissingFacts, ecg_files
 from imle.formats.common import FROM_I_AND_II, LARGEST_BYTES
 from imle.formats.upload import read_uploads, safe_name
 
@@ -202,6 +202,18 @@ def test_age_sex_and_device_are_told_and_no_name(name, tmp_path):
     assert not re.search("doe|jane|4711|0815|1950", str(ecg.meta), re.IGNORECASE)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_age_and_sex_can_be_told_of_a_file_that_states_none(name, tmp_path):
+    """Criteria that differ by them could not be judged of a table or an array; what a file states must win."""
+    written = SMALL[name]()
+    path, hints = written.put(tmp_path), written.hints or Hints()
+    own = read_ecg(path, hints).meta
+    meta = read_ecg(path, replace(hints, age=33.0, sex="m")).meta
+    assert meta == {"age": 33, "sex": "M"} | own
+    assert isinstance(meta["age"], int), "33.0 would stand on the page"
+    assert ("age" in own) == (name in ("dicom", "edf", "muse", "aecg"))
+
+
 LONG_MV = dict(zip(LEADS, np.rint(made_up_ecg(0, 1000, seconds=30) * 1000) / 1000, strict=True))
 LONG_MV_100 = {lead: signal[::10] for lead, signal in LONG_MV.items()}
 LONG = {
@@ -241,10 +253,10 @@ def test_an_array_says_that_its_order_was_assumed(tmp_path):
 # What must be asked for
 
 
-def headerless() -> Written:
-    """A table of numbers alone, leads in their usual order."""
+def headerless(numbers: np.ndarray | None = None) -> Written:
+    """A table of numbers alone (12, n), leads in their usual order."""
     buffer = io.BytesIO()
-    np.savetxt(buffer, matrix().T, fmt="%.3f", delimiter=",")
+    np.savetxt(buffer, (matrix() if numbers is None else numbers).T, fmt="%.3f", delimiter=",")
     return Written({"record.csv": buffer.getvalue()})
 
 
@@ -307,6 +319,47 @@ def test_what_a_file_does_not_say_is_asked_for_and_taken_from_hints(name, tmp_pa
     np.testing.assert_allclose(ecg.signal_mv, np.array([case.mv[lead] for lead in LEADS]), atol=case.off_mv)
 
 
+# What is asked for its unit, in raw counts of 204.8 a millivolt.
+COUNTS = {
+    "csv": lambda: table({lead: np.rint(signal * 204.8).astype(int) for lead, signal in MV.items()}, name="{}"),
+    "csv without a header": lambda: headerless(np.rint(matrix() * 204.8)),
+    "edf": lambda: edf({lead: signal * 0.2048 for lead, signal in MV.items()}, unit=""),
+    "npy": lambda: npy(np.rint(matrix() * 204.8).astype(np.int16)),
+}
+
+
+@pytest.mark.parametrize("unit", ["204.8/mV", "204,8 / mV"])
+@pytest.mark.parametrize("name", COUNTS)
+def test_raw_counts_are_read_once_it_is_said_how_many_make_a_millivolt(name, unit, tmp_path):
+    """Many devices write what their converter counts: no unit of voltage would be right, and none could be chosen."""
+    path = COUNTS[name]().put(tmp_path)
+    leads = LEADS if name == "csv without a header" else None
+    with pytest.raises(DoubtfulFact, match=r"the unit is probably another; give that, or .* as 200/mV \(unit\)$") as no:
+        read_ecg(path, Hints(500, "mV", leads))
+    assert no.value.facts == ("unit",)
+    np.testing.assert_allclose(read_ecg(path, Hints(500, unit, leads)).signal_mv, matrix(), atol=0.5 / 204.8 + 1e-5)
+
+
+def test_a_table_may_state_its_counts_itself(tmp_path):
+    """The unit that a hint may give is one that a header may state, in brackets or in a line of units."""
+    counts = {lead: signal * 1000 for lead, signal in MV.items()}
+    np.testing.assert_allclose(
+        read_ecg(table(counts, name="{} (1000/mV)").put(tmp_path)).signal_mv, matrix(), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["edf", "dicom", "csv", "muse", "aecg"])
+def test_no_other_unit_is_asked_for_where_the_file_states_one(name, tmp_path):
+    """What a file states wins, so a unit that is given would change nothing, however often it is asked for."""
+    path = UNLIKELY_UNIT[name]().put(tmp_path)
+    for hints in (None, Hints(500, "uV"), Hints(500, "1000/mV")):
+        with pytest.raises(
+            UnreadableEcg, match=r"the unit is probably another; correct the one that the file states$"
+        ) as caught:
+            read_ecg(path, hints)
+        assert not isinstance(caught.value, MissingFacts)
+
+
 def nameless_edf() -> Written:
     """An EDF file whose signals are all called Channel, but for the breathing."""
     written = edf(MV)
@@ -318,7 +371,9 @@ def nameless_edf() -> Written:
 def test_signals_that_mean_no_lead_are_refused_until_they_are_named(tmp_path):
     """EDF has a name for every signal, which may say nothing; taken by its place a lead would be right only by luck."""
     path = nameless_edf().put(tmp_path)
-    with pytest.raises(UnreadableEcg, match=r"are missing; .* the file names Resp, Channel, Channel, .* and 2 more$"):
+    with pytest.raises(
+        UnreadableEcg, match=r"are missing; .* the file names Resp, Channel, Channel, .* and 2 more; name each of its"
+    ):
         read_ecg(path)
     ecg = read_ecg(path, Hints(leads=("Resp", *SCRAMBLED)))
     np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
@@ -337,7 +392,16 @@ def test_what_a_file_says_wins_over_hints(name, tmp_path):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"unit": "mmHg"}, "there is no unit 'mmHg'; choose one of mV, uV, nV, V"),
+        ({"unit": "mmHg"}, "there is no unit 'mmHg'; choose one of mV, uV, nV, V, or write raw counts as 200/mV"),
+        *[
+            ({"unit": unit}, f"there is no unit {unit!r}; choose")
+            for unit in ("0/mV", "-200/mV", "nan/mV", "200", "/mV")
+        ],
+        ({"unit": "9" * 400 + "/mV"}, "there is no unit '999"),
+        ({"age": 430}, "the age is 430 years; 0 to 130 can be given"),
+        ({"age": -1}, "the age is -1 years; 0 to 130 can be given"),
+        ({"age": float("nan")}, "the age is nan years; 0 to 130 can be given"),
+        ({"sex": "woman"}, "the sex is 'woman'; F or M can be given"),
         ({"fs_hz": 4}, "the sampling rate is 4 Hz; 50 Hz to 2000 Hz can be read"),
         ({"fs_hz": float("nan")}, "the sampling rate is nan Hz; 50 Hz to 2000 Hz can be read"),
     ],
@@ -346,6 +410,94 @@ def test_a_hint_that_cannot_be_is_refused_before_a_file_is_read(facts, sentence)
     """It would be refused once for every file, each time as if the file were at fault."""
     with pytest.raises((BadChoice, ValueError), match=re.escape(sentence)):
         Hints(**facts)
+
+
+# How each format writes the name of a lead, and the order of its signals. EDF has the breathing first.
+NAME_IN = {
+    "wfdb": (lambda: wfdb(MV), " 0 {}\n".format, SCRAMBLED),
+    "edf": (lambda: edf(MV), "ECG {:12}".format, ("Resp", *SCRAMBLED)),
+    "csv": (lambda: table(MV), ",{} (mV)".format, SCRAMBLED),
+    "muse": (lambda: muse(MV, uv_per_bit=1.0), "<LeadID>{}<".format, LEADS),
+    "aecg": (lambda: aecg(MV), lambda lead: f'MDC_ECG_LEAD_{lead.upper()}"', LEADS),
+}
+
+
+def renamed(name: str, names: dict[str, str]) -> Written:
+    """The record in one format with other names for some leads."""
+    make, spelt, _ = NAME_IN[name]
+    written = make()
+    for lead, other in names.items():
+        written = replaced(written, spelt(lead).encode(), spelt(other).encode())
+    return written
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+def test_the_chest_leads_may_be_called_as_iec_calls_them(name, tmp_path):
+    """European devices write C1 to C6: an ECG of twelve leads would be refused for six that are missing."""
+    path = renamed(name, {f"V{n}": f"C{n}" for n in range(1, 7)}).put(tmp_path)
+    np.testing.assert_allclose(read_ecg(path).signal_mv, matrix(), atol=0.0006)
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+def test_a_lead_under_both_its_names_is_refused_until_the_signals_are_named(name, tmp_path):
+    """Which of C1 and V1 is meant cannot be known; whoever knows can say so."""
+    path = renamed(name, {"V6": "C1"}).put(tmp_path)
+    with pytest.raises(
+        DoubtfulFact, match="lead V1 appears twice; each of the 12 leads is needed once; name each"
+    ) as no:
+        read_ecg(path)
+    assert no.value.facts == ("leads",)
+    ecg = read_ecg(path, Hints(leads=NAME_IN[name][2]))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
+
+
+CHANNELS = {lead: f"CH{n}" for n, lead in enumerate(LEADS, 1)}
+
+
+@pytest.mark.parametrize("name", NAME_IN)
+@pytest.mark.parametrize("unnamed", [LEADS, LEADS[6:]], ids=["all", "some"])
+def test_names_that_say_nothing_can_be_given(name, unnamed, tmp_path):
+    """There must be a way to read a sound ECG whose signals are called CH1 to CH12, all of them or the chest leads."""
+    path = renamed(name, {lead: CHANNELS[lead] for lead in unnamed}).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"are missing; .*; name each of its signals in their order \(leads\)$"):
+        read_ecg(path)
+    ecg = read_ecg(path, Hints(leads=NAME_IN[name][2]))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
+
+
+def test_codes_that_say_nothing_can_be_named_too(tmp_path):
+    """A DICOM file whose channels have the codes of another scheme names no lead either."""
+    content = dicom().files["record.dcm"].replace(b"5.6.3-9-", b"5.6.3-0-").replace(b"SH\x04\x002:", b"SH\x04\x003:")
+    path = Written({"record.dcm": content}).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"the file names A lead, A lead, .*; name each of its signals"):
+        read_ecg(path)
+    order = ("V6", "aVR", "I", "V1", "III", "V3", "aVF", "II", "V5", "aVL", "V2", "V4")
+    expected = np.array([RECIPE_MV[lead] for lead in LEADS])
+    np.testing.assert_allclose(read_ecg(path, Hints(leads=order)).signal_mv, expected, atol=1e-5)
+
+
+def test_an_array_of_more_than_twelve_leads_is_read_once_they_are_named(tmp_path):
+    """The Frank leads beside the twelve are no reason to refuse an array without a way out."""
+    path = npy(np.vstack([matrix(), matrix()[:3]])).put(tmp_path)
+    with pytest.raises(DoubtfulFact, match=r"has shape \(15, 5000\); .*; name each of its signals in their order"):
+        read_ecg(path, Hints(500, "mV"))
+    ecg = read_ecg(path, Hints(500, "mV", (*LEADS, "VX", "VY", "VZ")))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=1e-5)
+
+
+@pytest.mark.parametrize("first", [(), ("time",)])
+def test_the_column_of_times_may_be_named_with_the_leads_or_not(first, tmp_path):
+    """Who names `each column` of a table names the times too; every lead would stand one column off."""
+    path = renamed("csv", CHANNELS).put(tmp_path)
+    ecg = read_ecg(path, Hints(leads=(*first, *SCRAMBLED)))
+    np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=1e-5)
+
+
+def test_no_way_out_is_offered_where_a_lead_was_not_recorded(tmp_path):
+    """Other names make no V6 of eleven signals; who follows the sentence would call one lead by another's name."""
+    with pytest.raises(UnreadableEcg) as caught:
+        read_ecg(table(WITHOUT_V6).put(tmp_path))
+    assert not isinstance(caught.value, MissingFacts) and caught.value.reason.endswith("V1, aVL, II, V5, aVR, V2, V4")
 
 
 @pytest.mark.parametrize("make", [headerless, lambda: npy(matrix()), nameless_edf])
@@ -401,7 +553,8 @@ REFUSED = [
     (
         "unlikely unit",
         UNLIKELY_UNIT,
-        r"the signal (reaches|spans) [\d.e+-]+ mV.*; an ECG .*, so the unit is probably another",
+        r"the signal (reaches|spans) [\d.e+-]+ mV.*; an ECG .*, so the unit is probably another"
+        r"; (correct the one that the file states|give that, or for raw counts how many make 1 mV, as 200/mV \(unit\))",
     ),
     ("lead", MISSING_LEAD, r"lead V6 is missing; the 12 standard leads are needed and the file names .+"),
     ("short", TOO_SHORT, r"the record is 3(\.\d+)? s long; at least 10 s are needed"),
@@ -556,7 +709,7 @@ NO_TWELVE = {
     ),
     "xml of something else": (
         lambda: Written({"record.xml": b"<Invoice><Total>3</Total></Invoice>"}),
-        r"this XML file is a Invoice; AnnotatedECG \(HL7\) and RestingECG \(GE MUSE\) can be read",
+        r"this XML file's root element is 'Invoice'; AnnotatedECG \(HL7\) and RestingECG \(GE MUSE\) can be read",
     ),
     "scp-ecg by its name": (
         lambda: Written({"record.scp": bytes(100)}),
@@ -595,6 +748,7 @@ def test_a_folder_gives_the_ecgs_of_every_format_and_nothing_else(tmp_path):
         expected.append(make().put(tmp_path / name))
     (tmp_path / "readme.txt").write_text("I,II,III\n")
     (tmp_path / "weather.csv").write_text("day,rain\n1,2\n")
+    (tmp_path / "counts.csv").write_text("c1,c2,c3\n1,2,3\n")
     (tmp_path / "invoice.xml").write_text("<Invoice/>")
     (tmp_path / ".hidden").mkdir()
     SMALL["edf"]().put(tmp_path / ".hidden")

@@ -6,6 +6,7 @@
 import os
 import re
 import tempfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from device_files import FILES, SMALL, Written, dicom
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imle import Ecg, UnreadableEcg
+from imle import LEADS, Ecg, UnreadableEcg
+from imle.formats import Hints
 from imle.formats.upload import read_uploads
 
 # NumPy's warnings reach the shell as lines of code.
@@ -44,6 +46,8 @@ MORE = {
     "dicom_big_endian": lambda: dicom("dcmtk_big_endian.dcm"),
     "aecg_biosig": lambda: Written({"record.xml": (FILES / "biosig_aecg.xml").read_bytes()}),
 }
+# What may be told of a file whose own facts are damaged.
+EVERYTHING_ELSE = {"unit": "200/mV", "leads": LEADS, "age": 63, "sex": "F"}
 SOUND = {name: make() for name, make in (SMALL | MORE).items()}
 
 
@@ -123,7 +127,8 @@ def test_a_damaged_file_is_read_or_refused_with_one_sentence(name, tmp_path, mon
     def check(data):
         victim = data.draw(st.sampled_from(sorted(sound.files)))
         files = sound.files | {victim: data.draw(damaged(sound.files[victim]))}
-        answers = read_uploads(files, sound.hints)
+        hints = data.draw(st.sampled_from([sound.hints, replace(sound.hints or Hints(100), **EVERYTHING_ELSE)]))
+        answers = read_uploads(files, hints)
         assert answers, "a record that was given has no answer"
         for answer in answers.values():
             check_answer(answer)

@@ -3,19 +3,26 @@
 from pathlib import Path
 
 import edfio
+import numpy as np
 import pytest
-from device_files import edf, signals_mv, table
+from device_files import SCRAMBLED, edf, signals_mv, table
 from made_up import made_up_ecg
 from streamlit.testing.v1 import AppTest
 
 from dashboard.state import OF_UPLOAD, UPLOADS_READ
-from imle import LEADS
+from dashboard.subject import subject_of_upload
+from imle import LEADS, Ecg
+from imle.explain.criteria import Patient
+from imle.formats import Hints
+from imle.formats.about import with_person
 
 APP = str(Path(__file__).parents[1] / "dashboard" / "app.py")
 UPLOAD, RECORDS = "../pages/upload.py", "../pages/records.py"
 MV = signals_mv(2, 100)
 ONE = edf(MV, 100).files["record.edf"]
 OTHER = edf(signals_mv(3, 500)).files["record.edf"]
+ANONYMOUS = edf(MV, 100, patient=None).files["record.edf"]
+OTHER_ANONYMOUS = edf(signals_mv(3, 100), 100, patient=None).files["record.edf"]
 
 
 @pytest.fixture
@@ -26,9 +33,9 @@ def page(tiny_ptbxl, monkeypatch) -> AppTest:
     return AppTest.from_file(APP, default_timeout=120).run().switch_page(UPLOAD).run()
 
 
-def put(page: AppTest, **files: bytes) -> None:
+def put(page: AppTest, suffix: str = "edf", **files: bytes) -> None:
     """Run the page with these files, by name without suffix, in its uploader, in place of those that were in it."""
-    page.file_uploader[0].set_value([(f"{name}.edf", content, "") for name, content in files.items()]).run()
+    page.file_uploader[0].set_value([(f"{name}.{suffix}", content, "") for name, content in files.items()]).run()
 
 
 def leave_and_return(page: AppTest) -> None:
@@ -106,6 +113,76 @@ def test_facts_that_were_typed_are_not_asked_for_again(page):
     assert sheets(page) == 1
     leave_and_return(page)
     assert sheets(page) == 1 and not page.warning
+
+
+def test_raw_counts_are_read_with_the_number_that_makes_a_millivolt(page):
+    """A table as most devices export it, in counts, would be refused in every unit that can be chosen."""
+    counts = {lead: np.rint(signal * 200) for lead, signal in MV.items()}
+    put(page, table=table(counts, 100, name="{}").files["record.csv"])
+    page.selectbox(key="given_unit").set_value("mV").run()
+    assert "choose another below, or raw counts and how many of them make 1 mV" in page.warning[0].value
+    page.selectbox(key="given_unit").set_value("raw counts").run()
+    assert page.warning[0].value.endswith("does not state its number of counts in 1 mV; give it below.")
+    page.number_input(key="given_per_mv").set_value(200.0).run()
+    assert sheets(page) == 1 and not page.warning
+
+
+def test_signals_of_no_lead_s_name_can_be_named(page):
+    """A file of CH1 to CH12 would be refused with nothing to be done about it."""
+    names = {lead: f"CH{n}" for n, lead in enumerate(LEADS, 1)}
+    content = table(MV, 100).files["record.csv"].decode()
+    for lead, name in names.items():
+        content = content.replace(f",{lead} (", f",{name} (")
+    put(page, "csv", table=content.encode())
+    assert "name its signals in their order below" in page.warning[0].value and not sheets(page)
+    page.text_input(key="given_leads").set_value(" ".join(SCRAMBLED)).run()
+    assert sheets(page) == 1 and not page.warning
+
+
+def tell(page: AppTest, age: int, sex: str) -> None:
+    page.number_input[0].set_value(age).run()
+    sex_field(page).set_value(sex).run()
+
+
+def sex_field(page: AppTest):
+    return next((group for group in page.button_group if group.options == ["Female", "Male"]), None)
+
+
+def test_age_and_sex_are_told_of_one_patient(page):
+    """Criteria that differ by them could not be judged; told of one ECG they must not stick to the next patient's."""
+    put(page, one=ANONYMOUS)
+    tell(page, 63, "F")
+    assert "one · F 63 · " in texts(page)
+    leave_and_return(page)
+    assert "one · F 63 · " in texts(page)
+    put(page, one=ANONYMOUS, other=OTHER_ANONYMOUS)
+    assert "other · 2020" in texts(page)
+    tell(page, 40, "M")
+    page.selectbox(key="upload_choice").set_value("one.edf").run()
+    assert "one · F 63 · " in texts(page)
+    page.file_uploader[0].clear().run()
+    put(page, one=ANONYMOUS)
+    assert "one · 2020" in texts(page)
+
+
+def test_criteria_go_by_what_was_told():
+    """The panel would say `sex not known` beside a header that shows the sex."""
+    told = with_person(Ecg(made_up_ecg(1), 500), Hints(age=63, sex="f").person)
+    assert subject_of_upload(told).patient == Patient("F", 63)
+
+
+def test_an_age_that_cannot_be_is_refused_in_one_sentence(page):
+    """A slip of the finger would stand in the report."""
+    put(page, one=ANONYMOUS)
+    page.number_input[0].set_value(430).run()
+    assert [warning.value for warning in page.warning] == ["The age is 430 years; 0 to 130 can be given."]
+    assert "one · 2020" in texts(page) and sheets(page) == 1
+
+
+def test_age_and_sex_are_not_asked_for_where_the_file_states_them(page):
+    """What is given would change nothing, since what a file states wins."""
+    put(page, one=ONE)
+    assert "one · F 70 · " in texts(page) and not page.number_input and sex_field(page) is None
 
 
 def test_remove_leaves_nothing_of_what_was_uploaded(page):

@@ -9,10 +9,10 @@ import streamlit as st
 from dashboard import state
 from dashboard.widgets.actions import actions
 from dashboard.widgets.frame import note, plain, refuse, simulated_mark
-from imle.ecg import FS_RANGE_HZ, Ecg
+from imle.ecg import FS_RANGE_HZ, Ecg, UnreadableEcg
 from imle.errors import Refusal
 from imle.explain.summary import is_simulated
-from imle.formats import Hints, MissingFacts
+from imle.formats import DoubtfulFact, Hints, MissingFacts
 from imle.formats.common import LARGEST_BYTES
 from imle.formats.hints import FACTS
 from imle.formats.units import UNITS
@@ -24,6 +24,15 @@ FORMATS = (
     "WFDB (both files of a record together), DICOM waveform, EDF, CSV or TSV, HL7 aECG XML, GE MUSE XML, NumPy .npy; "
     f"12 leads, 10 s or more, {LARGEST_MB} MB a file. Nothing is kept after the session."
 )
+
+# What to do below the sentence where a fact is probably another.
+WAYS_OUT = {
+    "unit": "choose another below, or raw counts and how many of them make 1 mV",
+    "leads": "name its signals in their order below, with x for one that is none of the 12 leads",
+}
+COUNTS = "raw counts"
+FEWEST_COUNTS = 0.001  # in 1 mV, as numbers in volts have
+SEXES = {"F": "Female", "M": "Male"}
 
 
 def uploaded():
@@ -43,7 +52,9 @@ def uploaded():
             return None
     with line:
         ecg = next(iter(ecgs.values())) if len(ecgs) == 1 else ecgs[_choice(list(ecgs))]
-        st.markdown(f"**{plain(_about(ecg))}**", width="content")
+        words, fields = st.empty(), st.empty()
+        ecg = _with_person(ecg, fields)
+        words.markdown(f"**{plain(_about(ecg))}**", width="content")
         simulated_mark(is_simulated(ecg))
         return ecg, actions(link=False)
 
@@ -68,8 +79,8 @@ def _read(files) -> dict[str, Ecg]:
     key = tuple(file.file_id for file in files), _hints_given()
     if st.session_state.get(state.UPLOADS_READ, (None,))[0] != key:
         before = _readable(st.session_state.get(state.UPLOADS_READ, (None, {}))[1])
-        state.forget_uploads()
         results = read_uploads({file.name: file.getvalue() for file in files}, _hints())
+        state.forget_uploads(but=_readable(results).values())
         st.session_state[state.UPLOADS_READ] = (key, results)
         added = [name for name in _readable(results) if name not in before]
         if before and added:  # else the sheet of one patient would stay under the name of the next
@@ -79,13 +90,22 @@ def _read(files) -> dict[str, Ecg]:
     for name in sorted({file.name for file in files if [other.name for other in files].count(file.name) > 1}):
         refuse(f"file {name} was given more than once, and the last one counts; rename the others to read them too")
     for result in results.values():
-        if isinstance(result, MissingFacts):
-            facts = " or ".join(FACTS[fact] for fact in result.facts)
-            refuse(f"file {result.path.name} does not state its {facts}; give it below")
-        elif isinstance(result, Refusal):
-            refuse(f"file {result.path.name}: {result.reason}")
+        if isinstance(result, Refusal):
+            refuse(f"file {result.path.name}{_what_is_wrong(result)}")
     _ask(unsaid | {fact for fact in FACTS if st.session_state.get(f"given_{fact}")})
     return _readable(results)
+
+
+def _what_is_wrong(refusal: UnreadableEcg) -> str:
+    """What follows the file's name in a sentence on it."""
+    if isinstance(refusal, DoubtfulFact):
+        return f": {refusal.fault}; {WAYS_OUT[refusal.facts[0]]}"
+    if isinstance(refusal, MissingFacts):
+        counts = st.session_state.get("given_unit") == COUNTS
+        names = FACTS | ({"unit": "number of counts in 1 mV"} if counts else {})
+        them = "them" if len(refusal.facts) > 1 else "it"
+        return f" does not state its {' or '.join(names[fact] for fact in refusal.facts)}; give {them} below"
+    return f": {refusal.reason}"
 
 
 def _readable(results: Mapping[str, Ecg | Refusal]) -> dict[str, Ecg]:
@@ -96,16 +116,29 @@ def _ask(facts: set[str]) -> None:
     """A field for each fact that a file left unsaid."""
     with st.container(horizontal=True):
         if "fs_hz" in facts:
-            st.number_input("Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="500", width=160)
+            st.number_input(
+                "Sampling rate, Hz", *FS_RANGE_HZ, None, key="given_fs_hz", placeholder="such as 500", width=180
+            )
         if "unit" in facts:
-            st.selectbox("Unit", list(UNITS), index=None, key="given_unit", placeholder="mV or uV", width=160)
+            st.selectbox(
+                "Unit", [*UNITS, COUNTS], index=None, key="given_unit", placeholder=f"mV, µV, {COUNTS} ...", width=200,
+                format_func=lambda unit: unit.replace("u", "µ", unit == "uV"), filter_mode=None,
+            )  # fmt: skip
+            if st.session_state.get("given_unit") == COUNTS:
+                st.number_input(
+                    "Counts in 1 mV", FEWEST_COUNTS, None, None, 1.0, key="given_per_mv", placeholder="such as 200", format="%g", width=180,
+                    help="The gain or resolution that the device's manual or export states: 5 µV a count are 200 in 1 mV.",
+                )  # fmt: skip
         if "leads" in facts:
-            st.text_input("Leads in the file's order", key="given_leads", placeholder=" ".join(LEADS))
+            st.text_input("Leads in the file's order", key="given_leads", placeholder=f"such as {' '.join(LEADS)}")
 
 
 def _hints_given() -> tuple:
     state = st.session_state
-    return state.get("given_fs_hz"), state.get("given_unit"), (state.get("given_leads") or "").strip()
+    unit, per_mv = state.get("given_unit"), state.get("given_per_mv")
+    if unit == COUNTS:
+        unit = f"{per_mv:f}/mV" if per_mv else None
+    return state.get("given_fs_hz"), unit, (state.get("given_leads") or "").strip()
 
 
 def _hints() -> Hints:
@@ -122,9 +155,29 @@ def _choice(names: list[str]) -> str:
     return name
 
 
+def _with_person(ecg: Ecg, place) -> Ecg:
+    """The ECG with the age and sex that its fields in `place` tell; there are fields for what its file does not state."""
+    unsaid = [fact for fact in ("age", "sex") if fact not in ecg.meta]
+    if not unsaid:
+        return ecg
+    age_key, sex_key = keys = state.person_keys(ecg)
+    state.restore(keys)
+    with place.popover(" and ".join(unsaid).capitalize(), key="person", width="content"):
+        note(f"The file does not state the patient's {' or '.join(unsaid)}. Some criteria depend on it.")
+        age = st.number_input("Age, years", value=None, step=1, key=age_key) if "age" in unsaid else None
+        sex = st.pills("Sex", ["F", "M"], format_func=SEXES.get, key=sex_key) if "sex" in unsaid else None
+        state.keep(keys)
+        try:
+            return state.upload_of(ecg, Hints(age=age, sex=sex).person)
+        except Refusal as error:
+            refuse(error)
+            return ecg
+
+
 def _about(ecg: Ecg) -> str:
     """What the file told of the patient and the recording, without what it did not, and how much of it this is."""
     meta = ecg.meta
-    person = " ".join(str(part) for part in (meta.get("sex"), meta.get("age")) if part)
+    age = f"{meta['age']:g}" if "age" in meta else ""
+    person = " ".join(part for part in (meta.get("sex"), age) if part)
     parts = [ecg.id, person, str(meta.get("recorded") or ""), f"{ecg.fs_hz:g} Hz", ecg.part_text]
     return " · ".join(part for part in parts if part)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats import csv_format, dicom_format, edf_format, npy_format, wfdb_format, xml_format
-from imle.formats.hints import NO_HINTS, Hints, MissingFacts
+from imle.formats.about import with_person
+from imle.formats.hints import NO_HINTS, DoubtfulFact, Hints, MissingFacts
 
-__all__ = ["Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
+__all__ = ["DoubtfulFact", "Hints", "MissingFacts", "UnreadableEcg", "ecg_files", "read_ecg"]
 
 # Each reader offers TITLE, SUFFIXES, recognises(head) -> bool and read(path, hints) -> Ecg.
 READERS = (wfdb_format, dicom_format, edf_format, xml_format, csv_format, npy_format)
@@ -27,20 +29,37 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; of a longer
     recording `meta["source_s"]` tells the length in seconds. `hints` tells what the file itself does not. A WFDB record
     may be named by its .hea, .dat or .mat file, or by their stem.
-    Raises MissingFacts where a hint is needed, and UnreadableEcg(path, reason), the reason being one sentence, for
-    everything else that cannot be read.
+    Raises MissingFacts where a hint is needed, DoubtfulFact where another hint may help, and UnreadableEcg(path, reason),
+    the reason being one sentence, for everything else that cannot be read.
     """
-    path = Path(path)
+    path, hints = Path(path), hints or NO_HINTS
     reader = _reader(path)
     if reader is None:
         raise UnreadableEcg(path, _why_not(path))
     try:
         with np.errstate(all="ignore"):  # what overflows is refused as not finite
-            return reader.read(path, hints or NO_HINTS)
+            return with_person(reader.read(path, hints), hints.person)
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
+        if error.doubtful and _takes(reader, path, hints, error.doubtful):
+            raise DoubtfulFact(path, str(error), error.doubtful) from None
+        if error.doubtful == "unit":
+            raise UnreadableEcg(path, f"{error}; correct the one that the file states") from None
         raise UnreadableEcg(path, str(error)) from None
+
+
+def _takes(reader, path: Path, hints: Hints, fact: str) -> bool:
+    """Whether another hint of this fact would change how a file is read: its unit is the file's own where it states one."""
+    if fact == "leads":
+        return True
+    try:
+        reader.read(path, replace(hints, **{fact: None}))
+    except MissingFacts as error:
+        return fact in error.facts
+    except InvalidEcg:
+        return False
+    return False
 
 
 def ecg_files(folder) -> list[Path]:

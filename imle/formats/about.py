@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
+
+from imle.ecg import Ecg
 
 # Lines of free text that say who it was: `Patient name: ...`, `ID = ...`, `DOB: ...`.
 _IDENTITY = re.compile(
@@ -12,6 +15,9 @@ _IDENTITY = re.compile(
     r"(name|surname|initials|id|mrn|identifier|number|address|phone|dob|birth[\s_-]*date|date[\s_-]*of[\s_-]*birth)\s*[:=#]",
     re.IGNORECASE,
 )
+# And those that say how old and of which sex: `Age: 74`, `sex = female`.
+_AGE = re.compile(r"\W*age\s*[:=]\s*([0-9]{1,3})\b", re.IGNORECASE)
+_SEX = re.compile(r"\W*(?:sex|gender)\s*[:=]\s*(f(?:emale)?|m(?:ale)?)\b", re.IGNORECASE)
 LONGEST_DEVICE = 64
 OLDEST_YEARS = 130
 
@@ -35,6 +41,18 @@ def about(
         "device": printable((device or "").strip())[:LONGEST_DEVICE] or None,
     }
     return {key: value for key, value in known.items() if value is not None}
+
+
+def with_person(ecg: Ecg, told: dict) -> Ecg:
+    """The Ecg with what was told of the person (`age`, `sex`, as `about` gives them) where its file does not state it."""
+    return ecg if told.keys() <= ecg.meta.keys() else replace(ecg, meta=told | ecg.meta)
+
+
+def person_in(comments: Iterable[str]) -> dict:
+    """Age and sex where lines of free text announce them, as `about` gives them."""
+    comments = list(comments)
+    age, sex = (next(filter(None, map(pattern.match, comments)), None) for pattern in (_AGE, _SEX))
+    return about(age=int(age[1]) if age else None, sex=sex[1] if sex else None)
 
 
 def printable(text: str) -> str:

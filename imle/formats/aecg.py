@@ -10,7 +10,7 @@ import numpy as np
 
 from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
 from imle.formats.about import about, time_of
-from imle.formats.common import check_scale, first_ten_seconds, has_the_leads, lead_rows, samples_needed
+from imle.formats.common import check_scale, first_ten_seconds, has_the_leads, named_leads, samples_needed
 from imle.formats.hints import Hints, ask_for
 from imle.formats.units import mv_per_unit
 from imle.formats.xml_tree import at, children, descendants, number, text
@@ -24,10 +24,12 @@ def read_root(root: Element, path: Path, hints: Hints) -> Ecg:
     if not sets:
         raise UnreadableEcg(path, "this aECG file has no rhythm series; export the record with its waveforms")
     sequences = next((found for found in sets if has_the_leads(map(_code, found))), sets[0])
-    rows = lead_rows([_code(sequence) for sequence in sequences])
-    fs_hz = _rate_hz(path, sequences, hints)
+    times = [sequence for sequence in sequences if _code(sequence).startswith("TIME_")]
+    leads = [sequence for sequence in sequences if sequence not in times]
+    rows = named_leads([_code(lead) for lead in leads], hints)
+    fs_hz = _rate_hz(path, times, hints)
     samples = samples_needed(fs_hz)
-    values = {lead: at(sequences[row], "value") for lead, row in rows.items()}
+    values = {lead: at(leads[row], "value") for lead, row in rows.items()}
     signals_mv = {lead: _signal_mv(path, lead, value, samples, hints) for lead, value in values.items()}
     held = sum(1 for _ in re.finditer(r"\S+", text(values["I"], "digits")))
     return first_ten_seconds(signals_mv, held, fs_hz, path.stem, _meta(root))
@@ -49,9 +51,8 @@ def _attribute(element: Element | None, name: str) -> str:
     return element.get(name, "").strip() if element is not None else ""
 
 
-def _rate_hz(path: Path, sequences: list[Element], hints: Hints) -> float:
-    """Samples a second, from the increment of the time sequence."""
-    times = [sequence for sequence in sequences if _code(sequence).startswith("TIME_")]
+def _rate_hz(path: Path, times: list[Element], hints: Hints) -> float:
+    """Samples a second, from the increment of the first time sequence."""
     increment = at(times[0], "value", "increment") if times else None
     if increment is None:
         ask_for(path, fs_hz=hints.fs_hz)

@@ -28,23 +28,28 @@ FROM_I_AND_II = {"III": (-1.0, 1.0), "aVR": (-0.5, -0.5), "aVL": (1.0, -0.5), "a
 def lead_rows(names: Sequence[str | None] | None) -> dict[str, int]:
     """The row of each lead among a file's `names`: the twelve, or those of them that the rest follows from.
 
-    InvalidEcg where a lead appears twice, or where one is missing that does not follow from I and II.
+    InvalidEcg where a lead appears twice, or where one is missing that does not follow from I and II; other names could
+    mend that where as many signals are named as none of the leads.
     """
+    names = names or []
     found: dict[str, int] = {}
-    for row, name in enumerate(names or []):
+    for row, name in enumerate(names):
         lead = canonical_lead(name or "")
         if lead in found:
-            raise InvalidEcg(f"lead {lead} appears twice; each of the 12 leads is needed once")
+            raise InvalidEcg(f"lead {lead} appears twice; each of the 12 leads is needed once", doubtful="leads")
         if lead:
             found[lead] = row
     missing = [lead for lead in LEADS if lead not in found]
-    if not set(missing) <= set(FROM_I_AND_II):
+    if needed := set(missing) - set(FROM_I_AND_II):
         is_missing = f"lead {missing[0]} is missing" if len(missing) == 1 else f"leads {', '.join(missing)} are missing"
-        raise InvalidEcg(f"{is_missing}; the 12 standard leads are needed and the file names {_listed(names or [])}")
+        raise InvalidEcg(
+            f"{is_missing}; the 12 standard leads are needed and the file names {_listed(names)}",
+            doubtful="leads" if len(names) - len(found) >= len(needed) else None,
+        )
     return found
 
 
-def has_the_leads(names: Iterable[str]) -> bool:
+def has_the_leads(names: Iterable[str | None]) -> bool:
     """Whether `lead_rows` would accept these names."""
     try:
         return bool(lead_rows(list(names)))
@@ -52,13 +57,15 @@ def has_the_leads(names: Iterable[str]) -> bool:
         return False
 
 
-def named_leads(names: Sequence[str], hints: Hints) -> dict[str, int]:
-    """`lead_rows` of a file's own names, or of the hinted ones where the file names no lead at all."""
-    if hints.leads is None or any(map(canonical_lead, names)):
+def named_leads(names: Sequence[str | None] | None, hints: Hints) -> dict[str, int]:
+    """`lead_rows` of a file's own names, or of the hinted ones where its own are not the leads that are needed."""
+    names = names or []
+    if hints.leads is None or has_the_leads(names):
         return lead_rows(names)
     if len(hints.leads) != len(names):
         raise InvalidEcg(
-            f"{len(hints.leads)} leads were named and the file has {len(names)} signals; name each of them"
+            f"{len(hints.leads)} leads were named and the file has {len(names)} signals",
+            doubtful="leads",
         )
     return lead_rows(hints.leads)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ NO_TABLE = "this is not a table; one with a header of lead names, a column a lea
 # `I (mV)` and `I [mV]`; `I_mV`, `I/mV` and `I mV`.
 _BRACKETED = re.compile(r"(.*?)\s*[(\[](.*)[)\]]")
 _APPENDED = re.compile(r"(.+)[\s_/]([^\s_/]+)")
+# C1 is a lead beside others; by itself it is the first column of any table.
+_ANY_TABLES = re.compile(r"\s*[cd]\d\s*", re.IGNORECASE)
 _TIME = re.compile(r"(?:elapsed[\s_]*)?(?:time|t|zeit|timestamp)(?:[\s_/]+(?P<unit>\w+))?", re.IGNORECASE)
 SECONDS_PER_UNIT = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "μs": 1e-6}
 # No step of a rate that can be read is as long in one of these units as in another, so a step tells its own unit.
@@ -49,7 +52,8 @@ def recognises(head: bytes) -> bool:
     lines = head.decode(_encoding(head), "replace").splitlines()
     first = next(filter(_is_content, lines), "")
     cells = _cells(first, _separator(first))
-    leads = {canonical_lead(_column(cell).name) for cell in cells} - {None}
+    names = [_column(cell).name for cell in cells]
+    leads = {canonical_lead(name) for name in names if not _ANY_TABLES.fullmatch(name)} - {None}
     return len(leads) > 1 or (len(cells) >= 8 and all(map(_is_number, cells)))
 
 
@@ -60,7 +64,8 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     columns, rows = _columns(path, lines, separator, hints)
     time = next((place for place, column in enumerate(columns) if _TIME.fullmatch(column.name)), None)
     signals = [place for place in range(len(columns)) if place != time]
-    places = {lead: signals[row] for lead, row in named_leads([columns[p].name for p in signals], hints).items()}
+    rows_of = named_leads([columns[place].name for place in signals], _hints_of(signals, len(columns), hints))
+    places = {lead: signals[row] for lead, row in rows_of.items()}
     units = {lead: columns[place].unit or hints.unit for lead, place in places.items()}
     ask_for(
         path,
@@ -72,6 +77,13 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     fs_hz = hints.fs_hz if time is None else _rate_hz(path, columns[time], numbers[time], hints)
     signals_mv = {lead: numbers[place] * mv_per_unit(units[lead]) for lead, place in places.items()}
     return first_ten_seconds(signals_mv, len(rows) + beyond, fs_hz, path.stem, {})
+
+
+def _hints_of(signals: list[int], columns: int, hints: Hints) -> Hints:
+    """The hints with names for the signals alone, where the column of times was named with them."""
+    if hints.leads is None or len(hints.leads) != columns:
+        return hints
+    return replace(hints, leads=tuple(hints.leads[place] for place in signals))
 
 
 def _lines(path: Path) -> tuple[list[str], int]:
@@ -160,7 +172,8 @@ def _columns(path: Path, lines: list[str], separator: str | None, hints: Hints) 
     ask_for(path, fs_hz=hints.fs_hz, unit=hints.unit, leads=hints.leads)
     if len(hints.leads) != len(first):
         raise InvalidEcg(
-            f"{len(hints.leads)} leads were named and the table has {len(first)} columns; name each of them"
+            f"{len(hints.leads)} leads were named and the table has {len(first)} columns",
+            doubtful="leads",
         )
     return [Column(name, "") for name in hints.leads], lines
 

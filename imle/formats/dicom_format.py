@@ -15,7 +15,7 @@ from imle.formats.common import (
     check_scale,
     first_ten_seconds,
     has_the_leads,
-    lead_rows,
+    named_leads,
     samples_needed,
     shown,
     whole_file,
@@ -81,8 +81,12 @@ def _read(path: Path, content: bytes, hints: Hints) -> Ecg:
     groups = _items(dataset, "WaveformSequence")[:MOST_GROUPS]
     if not groups:
         raise UnreadableEcg(path, "this DICOM file holds no waveform; give one that an electrocardiograph stored")
-    group = max(groups, key=lambda group: (has_the_leads(_names(group)), _seconds(group)))
-    return _ecg(path, group, BYTE_ORDER[syntax], hints, _meta(dataset))
+
+    def rank(group) -> tuple[bool, bool, float]:
+        names = _names(group)
+        return has_the_leads(names), len(names) == len(hints.leads or ()), _seconds(group)
+
+    return _ecg(path, max(groups, key=rank), BYTE_ORDER[syntax], hints, _meta(dataset))
 
 
 def _dataset(path: Path, content: bytes):
@@ -105,7 +109,7 @@ def _ecg(path: Path, group, byte_order: str, hints: Hints, meta: dict) -> Ecg:
     channels = _items(group, "ChannelDefinitionSequence")[:MOST_CHANNELS]
     fs_hz = float(_value(group, "SamplingFrequency"))
     stored = _stored_samples(path, group, len(channels), samples_needed(fs_hz), byte_order)
-    rows = lead_rows(_names(group))
+    rows = named_leads(_names(group), hints)
     signals_mv = {lead: _scaled_mv(path, lead, channels[row], stored[row], hints) for lead, row in rows.items()}
     return first_ten_seconds(signals_mv, int(_value(group, "NumberOfWaveformSamples")), fs_hz, path.stem, meta)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from imle.ecg import Ecg, UnreadableEcg
 from imle.formats.about import about
-from imle.formats.common import check_scale, first_ten_seconds, lead_rows, samples_needed
+from imle.formats.common import check_scale, first_ten_seconds, named_leads, samples_needed
 from imle.formats.hints import Hints, ask_for
 from imle.formats.units import mv_per_unit
 from imle.formats.xml_tree import at, children, number, text
@@ -32,7 +32,7 @@ def read_root(root: Element, path: Path, hints: Hints) -> Ecg:
     fs_hz = number(str(base), "SampleBase") * 10.0 ** np.clip(exponent, -10, 10)
     samples = samples_needed(fs_hz)
     leads = children(waveform, "LeadData")
-    rows = lead_rows([text(lead, "LeadID") for lead in leads])
+    rows = named_leads([text(lead, "LeadID") for lead in leads], hints)
     stored = {lead: _stored(path, lead, leads[row]) for lead, row in rows.items()}
     signals_mv = {
         lead: stored[lead][:samples] * _mv_per_bit(path, lead, leads[row], hints) for lead, row in rows.items()

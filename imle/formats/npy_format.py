@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from imle.ecg import Ecg, UnreadableEcg
-from imle.formats.common import cannot_open, first_ten_seconds, lead_rows, samples_needed, shown
+from imle.ecg import Ecg, InvalidEcg, UnreadableEcg
+from imle.formats.common import FROM_I_AND_II, cannot_open, first_ten_seconds, lead_rows, samples_needed, shown
 from imle.formats.hints import NO_HINTS, Hints, ask_for
 from imle.formats.units import mv_per_unit
 from imle.leads import LEADS
@@ -18,6 +18,7 @@ SUFFIXES = (".npy",)
 MAGIC = b"\x93NUMPY"
 # No file system holds more.
 LONGEST_AXIS = 2**63
+FEWEST_LEADS = len(LEADS) - len(FROM_I_AND_II)
 READ_HEADER = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -44,7 +45,9 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
 
 
 def _shape(path: Path, n: int) -> tuple[int, int]:
-    """The array's shape. UnreadableEcg where it is not `n` leads of plain numbers, or the file is shorter than promised."""
+    """The array's shape. UnreadableEcg or InvalidEcg where it is not `n` leads of plain numbers, or the file
+    is shorter than promised.
+    """
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -55,8 +58,9 @@ def _shape(path: Path, n: int) -> tuple[int, int]:
     except Exception:  # a damaged header surfaces as whatever its evaluation makes of it
         raise UnreadableEcg(path, "the .npy header cannot be read; save the array again with numpy.save") from None
     if len(shape) != 2 or n not in shape or not 0 < min(shape) <= max(shape) <= LONGEST_AXIS:
-        raise UnreadableEcg(
-            path, f"the array has shape {shown(shape)}; ({n}, n) or (n, {n}) is needed, {n} leads by time"
+        raise InvalidEcg(
+            f"the array has shape {shown(shape)}; ({n}, n) or (n, {n}) is needed, {n} leads by time",
+            doubtful="leads" if len(shape) == 2 and min(shape) >= FEWEST_LEADS else None,
         )
     if dtype.kind not in "fiu":
         raise UnreadableEcg(

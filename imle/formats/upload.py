@@ -87,7 +87,7 @@ def _answer(path: Path, hints: Hints | None) -> Ecg | UnreadableEcg:
     try:
         return read_ecg(path, hints)
     except MissingFacts as error:
-        return MissingFacts(path.name, error.facts)
+        return error.called(path.name)
     except UnreadableEcg as error:
         return UnreadableEcg(path.name, error.reason)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from imle.ecg import FS_RANGE_HZ, MODEL_SECONDS, Ecg, UnreadableEcg, check_length, check_rate
-from imle.formats.about import without_identity
-from imle.formats.common import common_rate, first_ten_seconds, lead_rows, longer_source, samples_needed, shown
+from imle.formats.about import person_in, without_identity
+from imle.formats.common import common_rate, first_ten_seconds, longer_source, named_leads, samples_needed, shown
 from imle.formats.hints import NO_HINTS, Hints
 from imle.formats.plain_wfdb import ADC_PER_MV, MISSING_ADC, checksums_agree, plain_header, read_samples
 from imle.formats.units import mv_per_unit
@@ -45,7 +45,7 @@ def recognises(head: bytes) -> bool:
 def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     """The first ten seconds of a WFDB record as an Ecg. Raises UnreadableEcg or InvalidEcg with one sentence."""
     stem = _stem(path)
-    return _read_plain(stem) or _read_any(path, stem)
+    return _read_plain(stem) or _read_any(path, stem, hints)
 
 
 def _stem(path: Path) -> Path:
@@ -64,23 +64,27 @@ def _read_plain(stem: Path) -> Ecg | None:
     adc = adc[: MODEL_SECONDS * header.fs_hz].T
     signal_mv = np.where(adc == MISSING_ADC, np.float32(np.nan), adc / np.float32(ADC_PER_MV))
     comments = [line.strip(" \t#") for line in header.comments.decode(errors="replace").splitlines()]
-    meta = {"comments": without_identity(comments)} | longer_source(header.samples, header.fs_hz)
+    meta = _meta(comments) | longer_source(header.samples, header.fs_hz)
     return Ecg(signal_mv, float(header.fs_hz), stem.name, meta)
 
 
-def _read_any(path: Path, stem: Path) -> Ecg:
+def _read_any(path: Path, stem: Path, hints: Hints = NO_HINTS) -> Ecg:
     header = _read_header(path, stem)
-    lead_rows(header.sig_name)
+    named_leads(header.sig_name, hints)
     if header.sig_len is not None:
         check_length(header.sig_len, header.fs)
     record = _read_record(path, stem, header)
-    rows = lead_rows(record.sig_name)
+    rows = named_leads(record.sig_name, hints)
     fs_hz = common_rate(record.fs * record.samps_per_frame[row] for row in rows.values())
     samples, units = samples_needed(fs_hz), _units(getattr(header, "described_in", stem), record)
     signals_mv = {lead: record.e_p_signal[row][:samples] * mv_per_unit(units[row]) for lead, row in rows.items()}
     frames = record.sig_len if header.sig_len is None else header.sig_len  # a long record is read in part
     held = round(frames * fs_hz / record.fs)
-    return first_ten_seconds(signals_mv, held, fs_hz, stem.name, {"comments": without_identity(header.comments or [])})
+    return first_ten_seconds(signals_mv, held, fs_hz, stem.name, _meta(header.comments or []))
+
+
+def _meta(comments: list[str]) -> dict:
+    return person_in(comments) | {"comments": without_identity(comments)}
 
 
 def _read_header(path: Path, stem: Path):

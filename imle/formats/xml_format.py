@@ -36,7 +36,9 @@ def read(path: Path, hints: Hints = NO_HINTS) -> Ecg:
     reader = READERS.get(local_name(root))
     if reader is None:
         name = local_name(root)[:40]
-        raise UnreadableEcg(path, f"this XML file is a {name}; AnnotatedECG (HL7) and RestingECG (GE MUSE) can be read")
+        raise UnreadableEcg(
+            path, f"this XML file's root element is {name!r}; AnnotatedECG (HL7) and RestingECG (GE MUSE) can be read"
+        )
     return reader(root, path, hints)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from device_files import dicom, edf, signals_mv, table, wfdb
 from playwright.sync_api import expect
@@ -70,7 +71,7 @@ def test_a_table_without_rate_and_unit_is_asked_for_both(page, upload):
     """A guess at either would draw a wrong ECG at a scale that looks right."""
     bare = table(signals_mv(3), name="{}").files["record.csv"].decode().splitlines()
     upload({"record.csv": "\n".join(line.split(",", 1)[1] for line in bare).encode()})
-    expect(refusals(page)).to_have_text("File record.csv does not state its sampling rate or unit; give it below.")
+    expect(refusals(page)).to_have_text("File record.csv does not state its sampling rate or unit; give them below.")
     expect(page.locator(SHEET)).to_have_count(0)
     page.get_by_label("Sampling rate, Hz").fill("500")
     page.keyboard.press("Enter")
@@ -79,6 +80,30 @@ def test_a_table_without_rate_and_unit_is_asked_for_both(page, upload):
     page.get_by_role("option", name="mV", exact=True).click()
     expect(page.locator(SHEET)).to_contain_text("500 Hz")
     expect(refusals(page)).to_have_count(0)
+
+
+def test_a_device_s_raw_export_with_iec_names_is_read_step_by_step(page, upload):
+    """What most carts export, counts under C1 to C6, must be read by what the page itself asks for, and the sheet stay whole."""
+    mv = {lead: np.rint(signal * 200) for lead, signal in signals_mv(3).items()}
+    text = table(mv, name="{}").files["record.csv"].decode()
+    for n in range(1, 7):
+        text = text.replace(f",V{n}", f",C{n}")
+    upload({"export.csv": text.encode()})
+    expect(refusals(page)).to_have_text("File export.csv does not state its unit; give it below.")
+    settled(page)
+    page.locator(".st-key-given_unit").get_by_role("combobox").click()
+    page.get_by_role("option", name="raw counts", exact=True).click()
+    expect(refusals(page)).to_have_text("File export.csv does not state its number of counts in 1 mV; give it below.")
+    settled(page)
+    page.locator(".st-key-given_per_mv input").fill("200")
+    page.keyboard.press("Enter")
+    seen_whole(page)
+    page.locator(".st-key-person").get_by_role("button").first.click()
+    page.get_by_label("Age, years").fill("63")
+    page.keyboard.press("Enter")
+    settled(page)
+    page.get_by_text("Female", exact=True).click()
+    expect(page.locator(".st-key-record_bar")).to_contain_text("export · F 63 · 500 Hz")
 
 
 def test_a_file_over_20_mb_is_refused_with_one_sentence(page, upload):
