@@ -169,9 +169,29 @@ def test_the_average_heatmap_takes_the_records_own_waves():
     heatmap = spread_over(shares, segments)
     assert heatmap[1, 200:220].sum() == pytest.approx(0.6) and heatmap[2, 100:200].sum() == pytest.approx(0.4)
     np.testing.assert_allclose(lead_segment_shares(heatmap, segments), shares)
-    shares[3, SEGMENTS.index("P")] = 1.0  # of which this record has none
-    assert spread_over(shares, segments).sum() == pytest.approx(1)
     assert spread_over(np.zeros((12, 6)), segments).sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("missing", ["", "P PQ", "T TP", "P PQ ST T TP"])
+@pytest.mark.parametrize("unknown", [0, 60])
+def test_the_average_heatmap_of_a_record_without_some_wave_keeps_to_its_leads(missing, unknown):
+    """The share of P waves that a record lacks was given to all leads and waves alike: ST and T of those in atrial
+    fibrillation had twice their part, and no heatmap could gain over that."""
+    rng = np.random.default_rng(0)
+    names = [name for name in SEGMENTS if name not in missing.split()]
+    segments = np.array([SEGMENTS.index(name) for name in names], np.int8)[np.arange(1000) % len(names)]
+    segments[:unknown] = UNKNOWN
+    shares = rng.random((12, 6))
+    shares *= 0.97 / shares.sum()
+    heatmap = spread_over(shares, segments)
+    assert heatmap.min() >= 0 and heatmap.sum() == pytest.approx(1)
+    np.testing.assert_allclose(heatmap.sum(axis=1), shares.sum(axis=1) / 0.97)
+    if unknown:
+        found, expected = lead_segment_shares(heatmap, segments), shares.copy()
+        if missing == "P PQ":
+            expected[:, 5] += expected[:, 0] + expected[:, 1]
+        np.testing.assert_allclose(found[:, [SEGMENTS.index(name) for name in names]],
+                                   expected[:, [SEGMENTS.index(name) for name in names]])  # fmt: skip
 
 
 def test_overlap_by_hand():

@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from imle.leads import LEADS
-from imle.measure.segments import SEGMENTS, by_segment
+from imle.measure.segments import SEGMENTS, UNKNOWN, by_segment
 
 # By which a record's heatmap is judged to be hardly its own: so much of it lies where the average's lies.
 LIKE_AVERAGE = 0.8
+BEFORE_QRS = ("P", "PQ")
 
 
 def relevance(attribution: np.ndarray) -> np.ndarray:
@@ -35,13 +36,24 @@ def lead_segment_shares(heatmap: np.ndarray, segments: np.ndarray) -> np.ndarray
 def spread_over(shares: np.ndarray, segments: np.ndarray) -> np.ndarray:
     """(12, 6) shares -> heatmap (12, 1000): each spread evenly over its segment's samples in this record.
 
-    A segment that the record does not have gives its share to all others alike, so that the sum is 1.
+    A lead keeps its part of the whole. In a record without P waves TP runs to the QRS complex, and has what P and PQ had;
+    the share of another segment that the record lacks lies in the lead's samples of no segment, as does what the shares
+    lack of 1.
     """
     lengths = by_segment(np.ones(len(segments)), segments)
-    density = np.divide(shares, lengths, out=np.zeros_like(shares, dtype=float), where=lengths > 0)
-    heatmap = np.concatenate([density, np.zeros((len(LEADS), 1))], axis=1)[:, segments]
-    total = heatmap.sum()
-    return heatmap / total if total > 0 else np.full_like(heatmap, 1 / heatmap.size)
+    of_leads = _whole(shares).sum(axis=1)
+    own = np.array(shares, float)
+    for name in (name for name in BEFORE_QRS if not lengths[SEGMENTS.index(name)]):
+        own[:, SEGMENTS.index("TP")] += own[:, SEGMENTS.index(name)]
+        own[:, SEGMENTS.index(name)] = 0
+    own[:, lengths == 0] = 0
+    outside = np.maximum(of_leads - own.sum(axis=1), 0)
+    parts, lengths = np.c_[own, outside], np.r_[lengths, (segments == UNKNOWN).sum()]
+    density = np.divide(parts, lengths, out=np.zeros_like(parts), where=lengths > 0)
+    heatmap = density[:, segments]  # UNKNOWN, -1, takes the last column
+    placed = heatmap.sum(axis=1)
+    even = np.repeat(of_leads[:, None] / len(segments), len(segments), axis=1)
+    return np.divide(heatmap * of_leads[:, None], placed[:, None], out=even, where=placed[:, None] > 0)
 
 
 def relevance_mass(heatmap: np.ndarray, mask: np.ndarray) -> float:
