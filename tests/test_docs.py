@@ -184,7 +184,7 @@ def test_findings_say_how_attention_agrees():
         expected = [one["n"], one["chance"], *(own[key] for own in (one, two) for key in ("value", "average", "gain"))]
         assert cells == expected, first
     [(_, in_time)] = [table for table in with_head(FINDINGS, "imle_net", "gain") if "average" not in table[0]]
-    assert len(in_time) == 12
+    assert len(in_time) == 13
     for code, *cells in in_time:
         own = agrees("imle_net-attention", code, "mass", digits=3)
         assert cells == [own[key] for key in ("n", "chance", "value", "gain")], code

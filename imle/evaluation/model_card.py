@@ -20,6 +20,8 @@ from imle.tasks import task
 
 README = "README.md"
 PERCENT = ("mean_accuracy",)
+# Temperatures so near to 1 are within what another draw of the fold would fit: 1.01 was seen with 0.97 to 1.05.
+HARDLY = 0.05
 METRIC_TITLES = {
     "macro_auc": "macro ROC-AUC",
     "macro_ap": "macro average precision",
@@ -261,11 +263,16 @@ def _calibration(card: Card, reports: dict[int, dict]) -> str:
     ]
     heads = ["", "calibration error without", "with temperature", "Brier score without", "with temperature"]
     leaning = "too sure" if temperature > 1 else "not sure enough"
+    without = (
+        "without it the answers hardly differ."
+        if abs(temperature - 1) < HARDLY
+        else f"without it the network is {leaning} of its answers."
+    )
     said = (
         "No temperature was fitted; the probabilities are the network's own."
         if temperature == 1
         else f"Logits are divided by the temperature {temperature:.4f} (fitted on fold {SELECT_FOLD}, least cross-entropy): "
-        f"without it the network is {leaning} of its answers. {task(card.task).link.temperature_keeps}"
+        f"{without} {task(card.task).link.temperature_keeps}"
     )
     return f"## Calibration\n\n{said}\n\n{_table(heads, rows)}"
 
