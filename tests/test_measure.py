@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imle import LEADS, Ecg, PtbXl
 from imle.ecg import InvalidEcg, resample
 from imle.measure import TITLES, Measured, Measurements, MedianBeat, average_over_beats, measure
-from imle.measure.delineation import WAVE_COLUMNS
+from imle.measure.delineation import WAVE_COLUMNS, qrs_bounds
 from imle.measure.measurements import frontal_axis, intervals, st_levels
 from imle.simulate import FINDINGS, simulate
 from imle.simulate.generate import beats
@@ -114,6 +114,31 @@ def test_waves_stand_in_order_and_at_the_planted_times():
         for name, planted_ms in zip((on, off), waves_ms[wave], strict=True):
             if name != "T_on":  # the T wave rises out of the ST segment, where no onset can be planted
                 assert first[name] == pytest.approx(onset_s + planted_ms / 1000, abs=0.030), name
+
+
+def bump(time_s: np.ndarray, at_s: float, sd_s: float, mv: float) -> np.ndarray:
+    """A Gaussian wave of this height and standard deviation."""
+    return mv * np.exp(-(((time_s - at_s) / sd_s) ** 2) / 2)
+
+
+BEAT_S = np.arange(-0.5, 0.7, 1 / 500)  # about R
+LEAD_GAIN = np.linspace(0.6, 1.2, 8)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("before_s", "sd_s", "share", "onset_s"),
+    [
+        (-0.095, 0.015, 0.12, -0.035),  # a P wave that ends 25 ms before the QRS complex
+        (-0.085, 0.008, 0.5, -0.11),  # a first deflection of a wide QRS complex, before a flat stretch
+        (-0.05, 0.02, 0.3, -0.09),  # a delta wave
+    ],
+)
+def test_qrs_onset_is_neither_the_p_waves_nor_after_a_slow_first_deflection(before_s, sd_s, share, onset_s):
+    """An onset on the P wave spoils PR, QRS, QT, both QTc and the axis at once; one after the delta wave hides it."""
+    beat_mv = LEAD_GAIN * (bump(BEAT_S, 0, 0.012, 1.5) + bump(BEAT_S, before_s, sd_s, 1.5 * share))
+    r = int(np.argmin(np.abs(BEAT_S)))
+    onset, _ = qrs_bounds(beat_mv, r)
+    assert (onset - r) / 500 == pytest.approx(onset_s, abs=0.012)
 
 
 def test_rate_and_its_range_are_those_of_the_intervals_between_beats():
