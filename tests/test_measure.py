@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imle import LEADS, Ecg, PtbXl
 from imle.ecg import InvalidEcg, resample
 from imle.measure import TITLES, Measured, Measurements, MedianBeat, average_over_beats, measure
-from imle.measure.delineation import WAVE_COLUMNS, qrs_bounds
+from imle.measure.delineation import WAVE_COLUMNS, mark_waves, qrs_bounds
 from imle.measure.measurements import frontal_axis, intervals, st_levels
 from imle.simulate import FINDINGS, simulate
 from imle.simulate.generate import beats
@@ -122,6 +122,7 @@ def bump(time_s: np.ndarray, at_s: float, sd_s: float, mv: float) -> np.ndarray:
 
 
 BEAT_S = np.arange(-0.5, 0.7, 1 / 500)  # about R
+R = int(np.argmin(np.abs(BEAT_S)))
 LEAD_GAIN = np.linspace(0.6, 1.2, 8)[:, None]
 
 
@@ -136,9 +137,43 @@ LEAD_GAIN = np.linspace(0.6, 1.2, 8)[:, None]
 def test_qrs_onset_is_neither_the_p_waves_nor_after_a_slow_first_deflection(before_s, sd_s, share, onset_s):
     """An onset on the P wave spoils PR, QRS, QT, both QTc and the axis at once; one after the delta wave hides it."""
     beat_mv = LEAD_GAIN * (bump(BEAT_S, 0, 0.012, 1.5) + bump(BEAT_S, before_s, sd_s, 1.5 * share))
-    r = int(np.argmin(np.abs(BEAT_S)))
-    onset, _ = qrs_bounds(beat_mv, r)
-    assert (onset - r) / 500 == pytest.approx(onset_s, abs=0.012)
+    onset, _ = qrs_bounds(beat_mv, R)
+    assert (onset - R) / 500 == pytest.approx(onset_s, abs=0.012)
+
+
+def beats_of(*waves: tuple[float, float, float]) -> np.ndarray:
+    """(6, 8, m) mV: beats alike but for a little noise, a narrow QRS complex and waves of this time, sd (s) and height."""
+    beat_mv = bump(BEAT_S, 0, 0.012, 1.5) + sum(bump(BEAT_S, *wave) for wave in waves)
+    return LEAD_GAIN * beat_mv + np.random.default_rng(1).normal(0, 0.003, (6, 8, len(BEAT_S)))
+
+
+def test_end_of_t_behind_a_shallow_later_lobe_is_not_available():
+    """QT read 453 instead of about 320 ms where the level after the T wave, sinking slowly, passed for its last lobe."""
+    main = (0.21, 0.03, -0.3)
+    shallow = [(at_s, 0.03, mv) for at_s, mv in ((0.29, 0.13), (0.33, 0.06), (0.37, 0.04), (0.41, 0.02))]
+    found = mark_waves(beats_of(main, *shallow), R, 350, regular=True)
+    assert found.missing["T"] == "end of the T wave unclear"
+    assert not {"T_on", "T_peak", "T_off"} & set(found.samples)
+    biphasic = mark_waves(beats_of(main, (0.29, 0.025, 0.25)), R, 350, regular=True)
+    assert (biphasic.samples["T_off"] - R) / 500 == pytest.approx(0.34, abs=0.02)
+
+
+T_WAVE = (0.22, 0.035, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("p_s", "rr_s", "reason"),
+    [
+        (-0.14, 0.60, None),
+        (-0.14, 0.43, "P and T waves alike above 130 bpm"),  # 140 bpm, as in flutter that conducts every other wave
+        (-0.07, 0.60, "P wave less than 70 ms before QRS"),
+    ],
+)
+def test_pr_is_not_available_where_it_cannot_be_true(p_s, rr_s, reason):
+    """A PR of 84 ms at 148 bpm would call a flutter a sinus tachycardia; one of 23 ms is no conduction at all."""
+    found = mark_waves(beats_of((p_s, 0.010, 0.1), T_WAVE), R, rr_s * 500, regular=True)
+    assert found.missing.get("P") == reason
+    assert ("P_on" in found.samples) == (reason is None)
 
 
 def test_rate_and_its_range_are_those_of_the_intervals_between_beats():
