@@ -187,6 +187,46 @@ def test_rate_and_its_range_are_those_of_the_intervals_between_beats():
     assert found["heart_rate"].value == pytest.approx(60 / np.diff(inside).mean(), abs=0.3)
 
 
+def spike(clean_mv: np.ndarray, at_s: float, mv: float, leads: tuple[str, ...] = ("V2",)) -> np.ndarray:
+    """With a loose electrode's spike, 80 ms wide, in these leads."""
+    shaken = clean_mv.copy()
+    time_s = np.arange(clean_mv.shape[1]) / GRID_HZ
+    shaken[[LEADS.index(lead) for lead in leads]] += bump(time_s, at_s, 0.02, mv)
+    return shaken
+
+
+def r_peaks_s(clean_mv: np.ndarray) -> np.ndarray:
+    return measure(recorded(clean_mv)).r_peaks_s
+
+
+@pytest.mark.parametrize("after_s", [-0.15, 0.12, 0.2, 0.25])
+def test_a_loose_electrode_neither_makes_a_beat_nor_hides_one(after_s):
+    """Spikes of 8 mV in V2 made 71 bpm read as 78, from 61 to 309: one stood for a beat, one for the next beat's neighbour."""
+    true_s = r_peaks_s(signal_mv())
+    found_s = r_peaks_s(spike(signal_mv(), true_s[5] + after_s, -8, ("V2", "V3")))
+    assert found_s == pytest.approx(true_s, abs=0.02)
+
+
+def test_what_the_records_edge_cuts_off_is_no_beat():
+    """A plunge in the last 30 ms of a record read as a heart rate of 229 at its fastest."""
+    true_s = r_peaks_s(signal_mv())
+    found_s = r_peaks_s(spike(signal_mv(), SECONDS - 0.02, -5, LEADS))
+    assert found_s == pytest.approx(true_s[true_s < SECONDS - 0.1], abs=0.02)
+
+
+@pytest.mark.parametrize("coupling_s", [0.34, 0.5])
+def test_an_extrasystole_stays_a_beat_on_the_t_wave_too(coupling_s):
+    """Taking artefacts out must not take out the beats that a cardiologist looks for: R on T most of all."""
+    onsets_s = np.delete(np.arange(-0.9, SECONDS + 1, 0.8), 8)  # a pause follows
+    clean_mv = signal_mv(tuple(onsets_s))
+    true_s = r_peaks_s(clean_mv)
+    time_s, at_s = np.arange(clean_mv.shape[1]) / GRID_HZ, true_s[np.argmax(np.diff(true_s))] + coupling_s
+    broad = bump(time_s, at_s, 0.022, 2.5) - bump(time_s, at_s + 0.22, 0.05, 0.4)
+    found_s = r_peaks_s(clean_mv + np.linspace(-0.7, 1.3, 12)[:, None] * broad)
+    assert np.abs(found_s - at_s).min() < 0.06
+    assert len(found_s) == len(true_s) + 1
+
+
 @pytest.mark.parametrize(
     ("rr_s", "key", "corrected_ms"), [(0.81, "qtc_bazett", 400 / 0.9), (0.729, "qtc_fridericia", 400 / 0.9)]
 )
