@@ -153,6 +153,7 @@ def align_beats(signal_mv: np.ndarray, beats: np.ndarray) -> Beats:
 
 
 def _aligned(leads: np.ndarray, beats: np.ndarray) -> Beats:
+    """These beats in (independent leads, n), each at its R peak, with the commonest shape among them as the template."""
     reach, slack = round(REACH_S * FS_HZ), round(SLACK_S * FS_HZ)
     size = (leads**2).mean(axis=0)
     beats = np.unique([_peak_near(size, beat, 2 * slack) for beat in beats])
@@ -204,8 +205,9 @@ def _without_artefacts(beats: Beats, samples: int) -> Beats:
 
 
 def _refractory(r_peaks: np.ndarray) -> float:
-    """In samples."""
-    return max(1.0, min(REFRACTORY_S * FS_HZ, REFRACTORY_RR * np.median(np.diff(r_peaks))) if len(r_peaks) > 1 else 1.0)
+    """The samples after a beat in which there is no other; at least 1."""
+    between = np.median(np.diff(r_peaks)) if len(r_peaks) > 1 else np.inf
+    return max(1.0, min(REFRACTORY_S * FS_HZ, REFRACTORY_RR * between))
 
 
 def _peak_near(size: np.ndarray, beat: int, reach: int) -> int:

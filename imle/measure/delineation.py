@@ -56,7 +56,8 @@ MARGIN_S = 0.02
 P_FROM_S, P_GAP_S = 0.40, 0.01
 # In WPW, too, it takes longer from the P wave's onset to the QRS complex.
 SHORTEST_PR_S = 0.070
-# Of PTB-XL's records that are faster nearly none is in sinus rhythm: what lies before the QRS complex is a T or flutter wave.
+# What lies before the QRS complex is a T or flutter wave then: of 64 faster records of PTB-XL with such a wave 38 are called
+# flutter, fibrillation or supraventricular tachycardia, and 14 sinus tachycardia.
 P_UNTIL_BPM = 130
 # An onset so near to where the search begins is where the search begins: the end of a T wave, mostly.
 P_EDGE_OF_SEARCH_S = 0.02
