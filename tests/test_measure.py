@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imle import LEADS, Ecg, PtbXl
 from imle.ecg import InvalidEcg, resample
 from imle.measure import TITLES, Measured, Measurements, MedianBeat, average_over_beats, measure
-from imle.measure.delineation import WAVE_COLUMNS
+from imle.measure.delineation import WAVE_COLUMNS, mark_waves, qrs_bounds
 from imle.measure.measurements import frontal_axis, intervals, st_levels
 from imle.simulate import FINDINGS, simulate
 from imle.simulate.generate import beats
@@ -116,6 +116,66 @@ def test_waves_stand_in_order_and_at_the_planted_times():
                 assert first[name] == pytest.approx(onset_s + planted_ms / 1000, abs=0.030), name
 
 
+def bump(time_s: np.ndarray, at_s: float, sd_s: float, mv: float) -> np.ndarray:
+    """A Gaussian wave of this height and standard deviation."""
+    return mv * np.exp(-(((time_s - at_s) / sd_s) ** 2) / 2)
+
+
+BEAT_S = np.arange(-0.5, 0.7, 1 / 500)  # about R
+R = int(np.argmin(np.abs(BEAT_S)))
+LEAD_GAIN = np.linspace(0.6, 1.2, 8)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("before_s", "sd_s", "share", "onset_s"),
+    [
+        (-0.095, 0.015, 0.12, -0.035),  # a P wave that ends 25 ms before the QRS complex
+        (-0.085, 0.008, 0.5, -0.11),  # a first deflection of a wide QRS complex, before a flat stretch
+        (-0.05, 0.02, 0.3, -0.09),  # a delta wave
+    ],
+)
+def test_qrs_onset_is_neither_the_p_waves_nor_after_a_slow_first_deflection(before_s, sd_s, share, onset_s):
+    """An onset on the P wave spoils PR, QRS, QT, both QTc and the axis at once; one after the delta wave hides it."""
+    beat_mv = LEAD_GAIN * (bump(BEAT_S, 0, 0.012, 1.5) + bump(BEAT_S, before_s, sd_s, 1.5 * share))
+    onset, _ = qrs_bounds(beat_mv, R)
+    assert (onset - R) / 500 == pytest.approx(onset_s, abs=0.012)
+
+
+def beats_of(*waves: tuple[float, float, float]) -> np.ndarray:
+    """(6, 8, m) mV: beats alike but for a little noise, a narrow QRS complex and waves of this time, sd (s) and height."""
+    beat_mv = bump(BEAT_S, 0, 0.012, 1.5) + sum(bump(BEAT_S, *wave) for wave in waves)
+    return LEAD_GAIN * beat_mv + np.random.default_rng(1).normal(0, 0.003, (6, 8, len(BEAT_S)))
+
+
+def test_end_of_t_behind_a_shallow_later_lobe_is_not_available():
+    """QT read 453 instead of about 320 ms where the level after the T wave, sinking slowly, passed for its last lobe."""
+    main = (0.21, 0.03, -0.3)
+    shallow = [(at_s, 0.03, mv) for at_s, mv in ((0.29, 0.13), (0.33, 0.06), (0.37, 0.04), (0.41, 0.02))]
+    found = mark_waves(beats_of(main, *shallow), R, 350, regular=True)
+    assert found.missing["T"] == "end of the T wave unclear"
+    assert not {"T_on", "T_peak", "T_off"} & set(found.samples)
+    biphasic = mark_waves(beats_of(main, (0.29, 0.025, 0.25)), R, 350, regular=True)
+    assert (biphasic.samples["T_off"] - R) / 500 == pytest.approx(0.34, abs=0.02)
+
+
+T_WAVE = (0.22, 0.035, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("p_s", "rr_s", "reason"),
+    [
+        (-0.14, 0.60, None),
+        (-0.14, 0.43, "P and T waves alike above 130 bpm"),  # 140 bpm, as in flutter that conducts every other wave
+        (-0.07, 0.60, "P wave less than 70 ms before QRS"),
+    ],
+)
+def test_pr_is_not_available_where_it_cannot_be_true(p_s, rr_s, reason):
+    """A PR of 84 ms at 148 bpm would call a flutter a sinus tachycardia; one of 23 ms is no conduction at all."""
+    found = mark_waves(beats_of((p_s, 0.010, 0.1), T_WAVE), R, rr_s * 500, regular=True)
+    assert found.missing.get("P") == reason
+    assert ("P_on" in found.samples) == (reason is None)
+
+
 def test_rate_and_its_range_are_those_of_the_intervals_between_beats():
     """One pause of 1.2 s among beats every 0.8 s: the range must show it and the mean must count it."""
     onsets_s = np.arange(-0.9, SECONDS + 1, 0.8)
@@ -125,6 +185,46 @@ def test_rate_and_its_range_are_those_of_the_intervals_between_beats():
     assert found["heart_rate_max"].value == pytest.approx(60 / 0.8, abs=0.8)
     inside = onsets_s[(onsets_s > 0) & (onsets_s < SECONDS - 0.05)]
     assert found["heart_rate"].value == pytest.approx(60 / np.diff(inside).mean(), abs=0.3)
+
+
+def spike(clean_mv: np.ndarray, at_s: float, mv: float, leads: tuple[str, ...] = ("V2",)) -> np.ndarray:
+    """With a loose electrode's spike, 80 ms wide, in these leads."""
+    shaken = clean_mv.copy()
+    time_s = np.arange(clean_mv.shape[1]) / GRID_HZ
+    shaken[[LEADS.index(lead) for lead in leads]] += bump(time_s, at_s, 0.02, mv)
+    return shaken
+
+
+def r_peaks_s(clean_mv: np.ndarray) -> np.ndarray:
+    return measure(recorded(clean_mv)).r_peaks_s
+
+
+@pytest.mark.parametrize("after_s", [-0.15, 0.12, 0.2, 0.25])
+def test_a_loose_electrode_neither_makes_a_beat_nor_hides_one(after_s):
+    """Spikes of 8 mV in V2 made 71 bpm read as 78, from 61 to 309: one stood for a beat, one for the next beat's neighbour."""
+    true_s = r_peaks_s(signal_mv())
+    found_s = r_peaks_s(spike(signal_mv(), true_s[5] + after_s, -8, ("V2", "V3")))
+    assert found_s == pytest.approx(true_s, abs=0.02)
+
+
+def test_what_the_records_edge_cuts_off_is_no_beat():
+    """A plunge in the last 30 ms of a record read as a heart rate of 229 at its fastest."""
+    true_s = r_peaks_s(signal_mv())
+    found_s = r_peaks_s(spike(signal_mv(), SECONDS - 0.02, -5, LEADS))
+    assert found_s == pytest.approx(true_s[true_s < SECONDS - 0.1], abs=0.02)
+
+
+@pytest.mark.parametrize("coupling_s", [0.34, 0.5])
+def test_an_extrasystole_stays_a_beat_on_the_t_wave_too(coupling_s):
+    """Taking artefacts out must not take out the beats that a cardiologist looks for: R on T most of all."""
+    onsets_s = np.delete(np.arange(-0.9, SECONDS + 1, 0.8), 8)  # a pause follows
+    clean_mv = signal_mv(tuple(onsets_s))
+    true_s = r_peaks_s(clean_mv)
+    time_s, at_s = np.arange(clean_mv.shape[1]) / GRID_HZ, true_s[np.argmax(np.diff(true_s))] + coupling_s
+    broad = bump(time_s, at_s, 0.022, 2.5) - bump(time_s, at_s + 0.22, 0.05, 0.4)
+    found_s = r_peaks_s(clean_mv + np.linspace(-0.7, 1.3, 12)[:, None] * broad)
+    assert np.abs(found_s - at_s).min() < 0.06
+    assert len(found_s) == len(true_s) + 1
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,12 @@ ALIKE = 0.90
 PREMATURE = 0.85
 IRREGULAR = 0.06
 
+# No heart beats again so soon: the shorter of a time and, at fast rates, a share of the interval between beats.
+REFRACTORY_S, REFRACTORY_RR = 0.30, 0.60
+LEAST_SIZE = 0.5  # of the template's; a beat of its shape that is smaller may be noise
+# Leads that differ from the template by more than this share of its energy are those of a loose electrode, if they are few.
+LOOSE_SHARE, LOOSE_LEADS = 0.5, 2
+
 
 def find_beats(signal_mv: np.ndarray) -> np.ndarray:
     """(12, n) at FS_HZ -> (beats,) samples near the R peaks: neurokit2's detector, wfdb's XQRS where that finds too few."""
@@ -131,11 +137,23 @@ def align_beats(signal_mv: np.ndarray, beats: np.ndarray) -> Beats:
     """The beats near these samples of (12, n) at FS_HZ, R peaks brought over each other.
 
     R is where the template's heart vector is largest, carried to every alike beat by correlation; another beat keeps
-    its own.
+    its own. Beats of the template's shape that were missed come in, what no heart can do goes out.
     """
     from scipy.signal import butter, sosfiltfilt
 
     leads = sosfiltfilt(butter(2, BEAT_BAND_HZ, "bandpass", fs=FS_HZ, output="sos"), signal_mv[INDEPENDENT], axis=1)
+    found = _aligned(leads, beats)
+    if not found.alike.any():
+        return found
+    missed = _missed(leads, found)
+    r_peaks = np.r_[found.r_peaks, missed]
+    alike = np.r_[found.alike, np.ones(len(missed), bool)]
+    order = np.argsort(r_peaks)
+    return _without_artefacts(Beats(r_peaks[order], alike[order], found.template), leads.shape[1])
+
+
+def _aligned(leads: np.ndarray, beats: np.ndarray) -> Beats:
+    """These beats in (independent leads, n), each at its R peak, with the commonest shape among them as the template."""
     reach, slack = round(REACH_S * FS_HZ), round(SLACK_S * FS_HZ)
     size = (leads**2).mean(axis=0)
     beats = np.unique([_peak_near(size, beat, 2 * slack) for beat in beats])
@@ -150,9 +168,46 @@ def align_beats(signal_mv: np.ndarray, beats: np.ndarray) -> Beats:
         template = np.median(shifted[best, each][alike], axis=0) if alike.any() else template
     template = template.reshape(len(INDEPENDENT), -1)
     to_r = int(np.argmax((template**2).sum(axis=0))) - reach
-    r_peaks = np.clip(np.where(alike, beats + best - slack + to_r, beats), 0, signal_mv.shape[1] - 1)
+    r_peaks = np.clip(np.where(alike, beats + best - slack + to_r, beats), 0, leads.shape[1] - 1)
     r_peaks, kept = np.unique(r_peaks, return_index=True)
     return Beats(r_peaks, alike[kept], np.roll(template, -to_r, axis=1))
+
+
+def _missed(leads: np.ndarray, found: Beats) -> np.ndarray:
+    """R peaks of beats of the template's shape and at least LEAST_SIZE of it where none such was found.
+
+    The leads of a loose electrode do not count there: it hides a beat from the detector and from its likes.
+    """
+    from scipy.ndimage import uniform_filter1d
+    from scipy.signal import fftconvolve, find_peaks
+
+    window = found.template.shape[1]
+    own = np.maximum((found.template**2).sum(axis=1), 1e-12)[:, None]
+    along = fftconvolve(leads, found.template[:, ::-1], mode="same", axes=1)
+    energy = np.maximum(uniform_filter1d(leads**2, window, axis=1, mode="constant") * window, 1e-12)
+    apart = energy / own - 2 * along / own + 1
+    loose = (apart > LOOSE_SHARE) & (apart >= np.partition(apart, -LOOSE_LEADS, axis=0)[-LOOSE_LEADS])
+    along, energy, own = ((~loose * part).sum(axis=0) for part in (along, energy, own))
+    refractory = _refractory(found.r_peaks)
+    places, _ = find_peaks(along / np.sqrt(own * energy), height=ALIKE, distance=refractory)
+    places = places[along[places] >= LEAST_SIZE * own[places]]
+    known = found.r_peaks[found.alike]
+    return places[np.abs(places[:, None] - known).min(axis=1) >= refractory]
+
+
+def _without_artefacts(beats: Beats, samples: int) -> Beats:
+    """Without beats of another shape that follow or precede one of the commonest too soon, or are cut off by the record's edge."""
+    known, edge = beats.r_peaks[beats.alike], round(REACH_S * FS_HZ)
+    soon = np.abs(beats.r_peaks[:, None] - known).min(axis=1) < _refractory(beats.r_peaks)
+    cut_off = (beats.r_peaks < edge) | (beats.r_peaks >= samples - edge)
+    kept = beats.alike | ~(soon | cut_off)
+    return Beats(beats.r_peaks[kept], beats.alike[kept], beats.template)
+
+
+def _refractory(r_peaks: np.ndarray) -> float:
+    """The samples after a beat in which there is no other; at least 1."""
+    between = np.median(np.diff(r_peaks)) if len(r_peaks) > 1 else np.inf
+    return max(1.0, min(REFRACTORY_S * FS_HZ, REFRACTORY_RR * between))
 
 
 def _peak_near(size: np.ndarray, beat: int, reach: int) -> int:
