@@ -115,10 +115,9 @@ def test_of_a_linear_model_a_hidden_wave_is_lost_in_all_beats(linear_model, sign
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if name != "attention"])
-def test_an_offset_changes_no_attribution(method, signals_mv):
+def test_an_offset_changes_no_attribution(method, signals_mv, small_plus):
     """The answer does not change with it; a heatmap that did would explain the electrode."""
-    predictor = load_model("imle_net_plus", "exact")
-    expected, found = (attribute(predictor, signals_mv[0] + mv, "MI", method) for mv in (0, 5))
+    expected, found = (attribute(small_plus, signals_mv[0] + mv, "MI", method) for mv in (0, 5))
     np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(expected).max())
 
 
