@@ -37,7 +37,7 @@ def test_the_sheet_shows_first_and_reveal_is_remembered_on_the_next_record(page,
 
 def test_the_sheet_does_not_wait_for_the_model(page, address):
     """Until a heatmap of seconds is there, nothing, or the record before, would stand under this record's number."""
-    page.goto(f"{address}/explain?record=2&reveal=yes&level=occlusion")
+    page.goto(f"{address}/explain?record=2&reveal=yes&model=imle_net_plus&level=occlusion")
     page.wait_for_selector('[class*="st-key-sheet_awaiting"] .js-plotly-plot', state="attached")
     settled(page)
     expect(page.locator('[class*="st-key-sheet_awaiting"]')).to_have_count(0)

@@ -76,7 +76,7 @@ def click_header(page, left: int) -> None:
 
 def test_words_of_the_report_filter_as_they_are_typed_and_the_link_brings_them_back(visit, address):
     page = visit(address)
-    page.get_by_label("Text of the report").press_sequentially("INFARCTION old")
+    page.get_by_label("Text of the report", exact=True).press_sequentially("INFARCTION old")
     page.get_by_role("button", name="MI", exact=True).click()
     expect(page.locator(COUNT)).not_to_contain_text("60 of 60")
     page.wait_for_url("**superclass=MI**")
@@ -84,11 +84,11 @@ def test_words_of_the_report_filter_as_they_are_typed_and_the_link_brings_them_b
     count = page.locator(COUNT).inner_text()
     assert "report=" in page.url
     again = visit(page.url)
-    expect(again.get_by_label("Text of the report")).to_have_value("INFARCTION old")
+    expect(again.get_by_label("Text of the report", exact=True)).to_have_value("INFARCTION old")
     assert again.locator(COUNT).inner_text() == count
     again.get_by_role("button", name="Reset filters").click()
     expect(again.locator(COUNT)).to_contain_text("60 of 60 records")
-    expect(again.get_by_label("Text of the report")).to_have_value("")
+    expect(again.get_by_label("Text of the report", exact=True)).to_have_value("")
 
 
 def test_filters_behind_the_button_are_named_beside_the_count(visit, address):
