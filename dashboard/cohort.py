@@ -66,9 +66,7 @@ class Filters:
             ", ".join(self.superclass),
             ", ".join(self.scp),
             self.sex or "",
-            ""
-            if self.age == AGE_RANGE
-            else f"age {self.age[0]} to {'90+' if self.age[1] == AGE_RANGE[1] else self.age[1]}",
+            "" if self.age == AGE_RANGE else _ages_text(*self.age),
             f"fold {', '.join(map(str, self.fold))}" if self.fold else "",
             {"yes": "validated by a human", "no": "not validated by a human"}.get(self.validated, ""),
             {"yes": "500 Hz", "no": "no 500 Hz"}.get(self.hz500, ""),
@@ -187,6 +185,10 @@ def place_of(record: int, listed: np.ndarray) -> Place:
         next=int(after[0]) if len(after) else None,
         position=int(at[0]) + 1 if len(at) else None,
     )
+
+
+def _ages_text(youngest: int, oldest: int) -> str:
+    return f"age {youngest} to {oldest}{'+' if oldest == AGE_RANGE[1] else ''}"
 
 
 def probability_text(label: str, low: float, high: float) -> str:

@@ -49,12 +49,8 @@ def records_in(cell: ConfusionCell, data_title: str) -> np.ndarray:
     try:
         result = read_result(cell.model)
         answers, data = result.of_fold(cell.fold), result.reports[cell.fold]["data"]
-    except (
-        Refusal,
-        OSError,
-        ValueError,
-        KeyError,
-    ):  # none of that name, or a damaged one, which the compare page tells of
+    except (Refusal, OSError, ValueError, KeyError):
+        # None of that name, or a damaged one, which the compare page tells of.
         return np.array([], int)
     if data != data_title or result.task is not SUPERCLASS:
         return np.array([], int)

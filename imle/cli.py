@@ -124,7 +124,6 @@ def train(
         from imle.training.loop import recipe_of_run, settings_of_run
         from imle.training.loop import train as run
         from imle.training.recipe import changed, read_settings, starting_recipe
-        from imle.training.sentences import epoch_line
 
         named = {
             "epochs": epochs,
@@ -157,15 +156,7 @@ def train(
         }
         try:
             with training_bar(model, recipe.epochs) as on_step:
-                card = run(
-                    data,
-                    model,
-                    recipe,
-                    out,
-                    **how,
-                    on_step=on_step,
-                    on_epoch=lambda row: print(epoch_line(row), flush=True),
-                )
+                card = run(data, model, recipe, out, **how, on_step=on_step, on_epoch=say_epoch)
         except KeyboardInterrupt:
             say_what_is_kept(out)
             raise typer.Exit(130) from None
@@ -470,6 +461,13 @@ def open_with_store(data):
         task = progress.add_task("records", total=None)
         data.build_store(lambda done, total: progress.update(task, completed=done, total=total))
     return data
+
+
+def say_epoch(row: dict) -> None:
+    """One line on an epoch that ended."""
+    from imle.training.sentences import epoch_line
+
+    print(epoch_line(row), flush=True)
 
 
 def say_what_is_kept(out: Path) -> None:
