@@ -14,6 +14,8 @@ from typing import IO
 
 # The pages that people look at meanwhile come first.
 NICENESS = 10
+# How a log's lines of progress begin, which are not what the process says in the end.
+PROGRESS_SIGN = "... "
 
 
 def launch(
@@ -21,6 +23,17 @@ def launch(
 ) -> subprocess.Popen:
     """Start `command`, which holds the open, locked file `lock` to its end and prints into `log`."""
     return subprocess.Popen(command, stdin=lock, stdout=log, stderr=log, start_new_session=True, cwd=cwd, env=env)
+
+
+def last_word(log: Path) -> str | None:
+    """The last line of a `log` that tells no progress, without the command's name; "" where it says nothing, None where
+    it cannot be read."""
+    try:
+        lines = log.read_text(errors="replace").split("\n")
+    except OSError:
+        return None
+    said = [line for line in lines if line.strip() and not line.startswith(PROGRESS_SIGN)]
+    return said[-1].strip().removeprefix("imle: ") if said else ""
 
 
 def give_way(process: subprocess.Popen) -> None:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from imle.background import PROGRESS_SIGN
 from imle.errors import FULL_DISK, Refusal
 
 DEFAULT_DATA = Path("data/ptbxl")
@@ -22,8 +23,7 @@ DataDir = Annotated[Path, typer.Option(help="A folder in PTB-XL's layout.")]
 ModelName = Annotated[str, typer.Option("--model", help="A shipped model, or a model folder.")]
 Engine = Annotated[str | None, typer.Option(help="fast, exact, int8 or keras; by default what suits the processor.")]
 
-# Where a bar cannot be drawn, a line of progress begins so; work that takes less than so long says none.
-PROGRESS_SIGN = "... "
+# Work that takes less than so long says no line of progress where a bar cannot be drawn.
 QUIET_S = 5.0
 
 err = Console(stderr=True)

@@ -52,7 +52,9 @@ def test_predict_json_is_a_list_of_answers():
 
 def test_predict_takes_a_folder_and_streams():
     """A thousand records must not wait for the last: the first answer comes while later files are still unread."""
-    with subprocess.Popen([*IMLE, "predict", DEMO_COHORT], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*IMLE, "predict", "--model", "imle_net_plus", DEMO_COHORT], stdout=subprocess.PIPE, text=True
+    ) as process:
         first = process.stdout.readline()
         assert process.poll() is None
         rest = process.stdout.read().splitlines()
@@ -304,8 +306,8 @@ def test_ctrl_c_keeps_the_best_epoch(tmp_path):
 
 def test_import_weights_makes_a_model_that_answers(tmp_path):
     """The authors' checkpoint must end up usable by every command, not only readable."""
-    checkpoint = tmp_path / "imle_net.h5"
-    weights.write("imle_net", checkpoint)
-    done = imle("import-weights", checkpoint, "--model", "imle_net", "--out", tmp_path / "model")
+    checkpoint = tmp_path / "mousavi.h5"
+    weights.write("mousavi", checkpoint)
+    done = imle("import-weights", checkpoint, "--model", "mousavi", "--out", tmp_path / "model")
     assert done.exit_code == 0, done.stderr
     assert imle("predict", "--model", tmp_path / "model", RECORDS[0]).exit_code == 0

@@ -99,17 +99,18 @@ def test_lead_importance_of_attention_and_of_an_attribution(shards, signals_mv, 
     shard = tmp_path / "in.parquet"
     write_shard(shard, [7, 8], signals_mv[:2])
     _, shared = answered(ask("imle_net", ENGINE, "attention"), shard, tmp_path / "shared.parquet")
-    predictor = load_model("imle_net", ENGINE)
-    np.testing.assert_allclose(shared[list(LEADS)], predictor.attend(signals_mv[:2]).channel, atol=1e-6)
+    channel = load_model("imle_net", ENGINE).attend(signals_mv[:2]).channel
+    np.testing.assert_allclose(shared[list(LEADS)], channel, atol=1e-6)
     assert shared["label"].isna().all()
 
     _, own = answered(ask("imle_net_plus", ENGINE, "attention", ["MI", "CD"]), shard, tmp_path / "own.parquet")
     assert list(zip(own[ID], own["label"], strict=True)) == [(7, "MI"), (7, "CD"), (8, "MI"), (8, "CD")]
-    channel = load_model("imle_net_plus", ENGINE).attend(signals_mv[:2]).of("MI").channel
+    predictor = load_model("imle_net_plus", ENGINE)
+    channel = predictor.attend(signals_mv[:2]).of("MI").channel
     np.testing.assert_allclose(own.loc[own["label"] == "MI", list(LEADS)], channel, atol=1e-6)
 
     write_shard(shard, [7], signals_mv[:1])
-    _, lost = answered(ask("imle_net", ENGINE, "occlusion_waves", ["MI"]), shard, tmp_path / "lost.parquet")
+    _, lost = answered(ask("imle_net_plus", ENGINE, "occlusion_waves", ["MI"]), shard, tmp_path / "lost.parquet")
     size = np.abs(attribute(predictor, signals_mv[0], "MI", "occlusion_waves")).sum(axis=1)
     np.testing.assert_allclose(lost[list(LEADS)].to_numpy()[0], size / size.sum(), rtol=1e-4)
 

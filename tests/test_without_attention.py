@@ -107,9 +107,9 @@ def test_a_link_to_a_level_of_attention_shows_what_there_is(dashboard):
 def test_to_and_fro_between_a_model_with_attention_and_one_without(dashboard, folder):
     """The menus hold the choices of the model before; one that this model lacks would stop the page."""
     app = dashboard("explain", record="2", reveal="yes")
-    app.session_state["model"] = "imle_net"
+    app.session_state["model"] = "imle_net_plus"
     app.run()
-    assert not app.exception and "imle_net on OpenVINO" in texts(app)
+    assert not app.exception and "imle_net_plus on OpenVINO" in texts(app)
     app.selectbox(key="level").set_value("rhythm").run()
     app.session_state["model"] = str(folder)
     app.run()
@@ -132,9 +132,9 @@ def test_an_upload_is_explained_and_by_the_model_in_use(dashboard, monkeypatch, 
     app = dashboard("upload", reveal="yes")
     assert not app.exception and not app.warning
     assert "This network has no attention" in texts(app) and "mousavi on OpenVINO" in texts(app)
-    app.session_state["model"] = "imle_net"
+    app.session_state["model"] = "imle_net_plus"
     app.run()
-    assert not app.exception and "imle_net on OpenVINO" in texts(app)
+    assert not app.exception and "imle_net_plus on OpenVINO" in texts(app)
 
 
 @pytest.mark.parametrize("page", ["records", "compare", "guidelines"])

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from imle.background import give_way, launch
+from imle.background import give_way, last_word, launch
 from imle.errors import BadChoice
 from imle.evaluation.cohort_predictions import LOCK, LOG, PROGRESS
 from imle.locks import LOOKED_AT_S, is_locked, take
@@ -53,7 +53,7 @@ def standing(folder: Path) -> Standing:
     except (OSError, ValueError):
         progress = {}
     running = is_locked(folder / LOCK)
-    return Standing(running=running, ended=None if running else _last_line(folder / LOG), **progress)
+    return Standing(running=running, ended=None if running else last_word(folder / LOG), **progress)
 
 
 def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -> None:
@@ -61,14 +61,3 @@ def _launch(lock, log: Path, data_root: Path, model_folder: Path, engine: str) -
     with log.open("w") as says:
         process = launch([*COMMAND, *map(str, words)], lock, says)
     give_way(process)
-
-
-def _last_line(log: Path) -> str | None:
-    try:
-        lines = log.read_text(errors="replace").split("\n")
-    except OSError:
-        return None
-    from imle.shell import PROGRESS_SIGN  # with all that a command line needs, and a page does not
-
-    said = [line for line in lines if line.strip() and not line.startswith(PROGRESS_SIGN)]
-    return said[-1].strip().removeprefix("imle: ") if said else ""
