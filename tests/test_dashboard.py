@@ -434,11 +434,12 @@ def test_a_typed_number_opens_that_record(dashboard):
 
 
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
-    asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
+    asked = {"layout": "12x1", "speed": "50", "gain": "10/5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
     app = dashboard(EXPLAIN, record="7", reveal="yes", filter="40hz", **asked)
     assert {menu.key: menu.value for menu in app.main.selectbox} == asked | {"other": "none", "against": None}
     assert app.get("button_group")[0].value == ["40hz"]
     assert app.number_input(key="record_box").value == 7
+    assert "10 mm/mV (chest leads 5 mm/mV)" in app.get("plotly_chart")[0].proto.spec
     assert not sentences(app)
 
 

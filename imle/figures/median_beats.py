@@ -301,7 +301,9 @@ def st_points(paper: BeatPaper, measurements: Measurements, theme: Theme) -> go.
 
 def calibration(paper: BeatPaper, theme: Theme) -> go.Scatter:
     """The pulse of 1 mV and 0.2 s at the left of every row, NaN between rows."""
-    x_mm, y_mm = calibration_pulses(SPEED_MM_S, len(ROWS), paper.y_mm)
+    x_mm, y_mm = calibration_pulses(
+        SPEED_MM_S, [(float(paper.y_mm(row, 0)), (GAIN_MM_MV,)) for row in range(len(ROWS))]
+    )
     style = {"color": theme.trace, "width": TRACE_WIDTH_PX}
     return go.Scatter(x=x_mm, y=y_mm, mode="lines", line=style, name="1 mV", hoverinfo="skip")
 

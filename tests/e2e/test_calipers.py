@@ -120,6 +120,16 @@ def test_two_points_give_their_time_rate_and_voltage(page, address, speed, gain,
     expect(page.locator(f"{SHEET} .calipers .plate text")).to_have_text(words)
 
 
+def test_the_voltage_is_by_the_gain_of_the_lead(page, address):
+    """At 10/5 the same height is twice the voltage in a chest lead; by one gain for all, LVH would be halved."""
+    open_sheet(page, address, gain="10/5", layout="3x4")
+    for left, gain in ((START[0], 10), (START[0] + 60, 5)):  # aVL, then V2
+        page.keyboard.press("Escape")
+        page.keyboard.press("m")
+        drag(page, crossing(page, left, START[1]), crossing(page, left + ACROSS_MM, START[1] - UP_MM))
+        expect(read_out(page)).to_have_text(f"{in_words(ACROSS_MM, UP_MM, gain=gain)} · at {gain} mm/mV")
+
+
 def test_a_measurement_downwards_and_one_too_short_for_a_beat(sheet):
     """A fall has its sign, and 120 ms is nobody's heart rate."""
     measure(sheet, 3, -5)
