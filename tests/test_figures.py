@@ -147,8 +147,8 @@ def test_chest_leads_at_half_gain_are_half_as_tall_and_their_pulse_says_so(layou
         levels = dict.fromkeys((row[:-1] - row[0]).tolist())
         assert list(levels) == [0, *gains], i  # the limb leads' step first, then that of the chest leads
     assert pulse.x[ends[0] - 2] - pulse.x[1] == pytest.approx(0.2 * 25)
-    assert "25 mm/s · 10 mm/mV (chest leads 5 mm/mV) · filter off" in figure.layout.annotations[0].text
-    assert "10 mm/mV (chest leads 5 mm/mV)" in sheet_text(ecg_with_pulses(), layout, gain_mm_mv=(10, 5))
+    assert "25 mm/s · 10 mm/mV (chest 5 mm/mV) · filter off" in figure.layout.annotations[0].text
+    assert "10 mm/mV (chest 5 mm/mV)" in sheet_text(ecg_with_pulses(), layout, gain_mm_mv=(10, 5))
     # What calipers measure by.
     told = [panel["gain_mm_mv"] for panel in figure.layout.meta["panels"]]
     assert told == [5 if panel.lead.startswith("V") else 10 for panel in Sheet(layout).panels]
@@ -327,7 +327,7 @@ def test_a_lead_off_zero_is_drawn_in_its_row():
         ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of 3x4+II, 3x4, 6x2, 12x1"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
         ({"gain_mm_mv": 0}, "a gain of 0 mm/mV cannot be drawn; it must be above 0"),
-        ({"gain_mm_mv": (10, -5)}, "a gain of 10 mm/mV (chest leads -5 mm/mV) cannot be drawn; it must be above 0"),
+        ({"gain_mm_mv": (10, -5)}, "a gain of 10 mm/mV (chest -5 mm/mV) cannot be drawn; it must be above 0"),
         ({"speed_mm_s": 0}, "a speed of 0 mm/s cannot be drawn; it must be above 0"),
         ({"heatmap": np.ones((12, 5000))}, r"the heatmap has shape (12, 5000); (12, 1000) at 100 Hz is needed"),
     ],

@@ -381,8 +381,8 @@ def test_tall_chest_leads_alone_leave_the_limb_leads_as_asked_for():
     signal_mv[LEADS.index("V3"), 3100:3150] = -7
     shown = reading(Ecg(signal_mv, 500, "tall", META), overlay="off")
     sheet, difference = paper_of(shown)
-    assert sheet.gain_mm_mv == (10, 5) and difference.endswith("drawn at 10 mm/mV (chest leads 5 mm/mV).")
-    assert "25 mm/s · 10 mm/mV (chest leads 5 mm/mV)" in text_of(report_pdf(shown))
+    assert sheet.gain_mm_mv == (10, 5) and difference.endswith("drawn at 10 mm/mV (chest 5 mm/mV).")
+    assert "25 mm/s · 10 mm/mV (chest 5 mm/mV)" in text_of(report_pdf(shown))
     assert reading_json(shown)["paper"] | {"note": ""} == {
         "layout": "3x4+II", "speed_mm_s": 25, "gain_mm_mv": 10, "chest_gain_mm_mv": 5, "note": "",
     }  # fmt: skip

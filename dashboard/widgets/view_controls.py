@@ -11,7 +11,7 @@ from dashboard import state
 from imle.attention import LEVELS
 from imle.explain.attribution import METHODS, USUAL_METHOD
 from imle.figures.levels import LEVEL_MEANINGS
-from imle.filters import DISPLAY_FILTERS
+from imle.filters import DISPLAY_FILTERS, MAINS
 from imle.labels import LABELS
 
 MEDIAN = "median"
@@ -90,17 +90,17 @@ def view_controls() -> View:
     drawn = _drawn(revealed, chosen)
     # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
     st.session_state.update({key: chosen[key] for key in drawn})
-    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="xsmall"):
         _menu(menus, "Layout", "layout", 116)
         if "speed" in drawn:
             _menu(menus, "Paper speed", "speed", 98)
-            _menu(menus, "Gain", "gain", 108, GAIN_HELP)
+            _menu(menus, "Gain", "gain", 114, GAIN_HELP)
             st.pills(
                 "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
-                format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
+                format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP, on_change=_one_mains,
             )  # fmt: skip
         if revealed:
-            _menu(menus, "Overlay", "overlay", 84, OVERLAY_HELP)
+            _menu(menus, "Overlay", "overlay", 80, OVERLAY_HELP)
             _menu(menus, "Heatmap", "level", 150, _help_of(menus["level"]))
             if "label" in drawn:
                 _menu(menus, "Heatmap of", "label", 98, LABEL_HELP)
@@ -227,6 +227,14 @@ def _menu(menus: dict, label: str, key: str, width_px: int, help: str | None = N
         label, list(menus[key]), key=key, format_func=menus[key].get, label_visibility="collapsed", width=width_px,
         filter_mode=None, help=help,
     )  # fmt: skip
+
+
+def _one_mains() -> None:
+    """Where both mains filters are pressed, the one just pressed stays: no mains has two frequencies."""
+    before = st.session_state.get("kept", {}).get("filter", ())
+    chosen = st.session_state["filter"]
+    if set(MAINS) <= set(chosen):
+        st.session_state["filter"] = [name for name in chosen if name not in MAINS or name not in before]
 
 
 def _shortcuts(revealed: bool, menus: dict) -> None:

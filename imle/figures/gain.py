@@ -27,8 +27,8 @@ class Gain:
         return cls(*gain_mm_mv) if isinstance(gain_mm_mv, tuple) else cls(gain_mm_mv, gain_mm_mv)
 
     def __str__(self) -> str:
-        """`10 mm/mV`, or `10 mm/mV (chest leads 5 mm/mV)`."""
-        chest = "" if self.is_one else f" (chest leads {self.chest_mm_mv:g} mm/mV)"
+        """`10 mm/mV`, or `10 mm/mV (chest 5 mm/mV)`."""
+        chest = "" if self.is_one else f" (chest {self.chest_mm_mv:g} mm/mV)"
         return f"{self.limb_mm_mv:g} mm/mV{chest}"
 
     @property

@@ -216,7 +216,7 @@ class Sheet:
 
     def scale_parts(self, ecg: Ecg) -> list[str]:
         """What stands under the sheet: speed, gain, filter band, sampling rate, and the leads that were cut."""
-        parts = [f"{self.speed_mm_s:g} mm/s", str(self.gain), filter_text(ecg), f"{ecg.fs_hz:g} Hz"]
+        parts = [f"{self.speed_mm_s:g} mm/s", str(self.gain), *filter_parts(ecg), f"{ecg.fs_hz:g} Hz"]
         cut = {}
         for lead in self.cut_leads(centred_mv(ecg)):
             cut.setdefault(REACH_MM / self.gain.in_lead(lead), []).append(lead)
@@ -240,9 +240,9 @@ class Sheet:
         return slice(round(panel.start_s / MODEL_SECONDS * n), round(panel.stop_s / MODEL_SECONDS * n))
 
 
-def filter_text(ecg: Ecg) -> str:
-    """The band that the display filters left, as `imle.filters.display_filter` noted it."""
-    return f"filter {ecg.meta.get('band') or 'off'}"
+def filter_parts(ecg: Ecg) -> list[str]:
+    """The band that the display filters left, and which could do nothing, as `imle.filters.display_filter` noted it."""
+    return f"filter {ecg.meta.get('band') or 'off'}".split("; ")
 
 
 def sheet_text(
@@ -253,7 +253,7 @@ def sheet_text(
     record = f" of record {ecg.id}" if ecg.id else ""
     return (
         f"12-lead ECG{record}, {MODEL_SECONDS} s in {LAYOUTS[sheet.layout].words}; {sheet.speed_mm_s:g} mm/s and "
-        f"{sheet.gain}, {filter_text(ecg)}, sampled at {ecg.fs_hz:g} Hz."
+        f"{sheet.gain}, {', '.join(filter_parts(ecg))}, sampled at {ecg.fs_hz:g} Hz."
     )
 
 
