@@ -238,6 +238,16 @@ def test_corrected_qt_follows_its_closed_form(rr_s, key, corrected_ms):
     assert intervals(marks_s, {"P": ""}, 1.0)[key].value == pytest.approx(400)
 
 
+@pytest.mark.parametrize(("qrs_ms", "qt_ms", "said"), [(119.4, 400, False), (119.6, 400, True), (150, None, False)])
+def test_qt_is_not_read_without_a_word_where_the_qrs_complex_is_wide(qrs_ms, qt_ms, said):
+    """A bundle branch block alone lengthens QT by its QRS complex; QTc read as such would be a long QT syndrome."""
+    found = measure(recorded(signal_mv()))
+    values = {"qrs": Measured(qrs_ms, "ms"), "qt": Measured(qt_ms, "ms", "T wave too flat")}
+    found = replace(found, values=found.values | values)
+    words = "QRS of 120 ms is wide: QT and QTc overestimate repolarisation; JT is 280 ms."
+    assert list(found.remarks) == found.to_json()["remarks"] == ([words] if said else [])
+
+
 def test_corrected_qt_uses_the_records_own_rate():
     found = measure(recorded(signal_mv())).values
     assert found["qtc_bazett"].value == pytest.approx(found["qt"].value / 0.8**0.5, rel=0.003)

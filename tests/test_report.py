@@ -22,6 +22,7 @@ from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.figures.files import write_explanation
 from imle.figures.heat import Heat, attention_heat
+from imle.figures.page import measured_lines
 from imle.figures.report import Reading, reading_json, report_pdf, report_png, sheet_svg
 from imle.figures.report.assembly import paper_of, report_page
 from imle.figures.words import auc_text, date_text
@@ -301,6 +302,16 @@ def test_what_could_not_be_measured_is_said_with_its_reason():
     text = text_of(report_pdf(reading(measurements=measurements(missing))))
     assert "HR 72 bpm PR n/a QRS 92 ms" in text
     assert "n/a: PR (no P waves were found); QTc B, QTc F (no QT)" in text
+
+
+def test_a_wide_qrs_complex_is_told_beside_the_corrected_qt():
+    """The reader of the paper alone would take QTc for repolarisation."""
+    wide = measurements({"pr": "no P waves were found"})
+    wide = replace(wide, values=wide.values | {"qrs": Measured(142, "ms")})
+    (said,) = wide.remarks
+    assert f"{said} n/a: PR (no P waves were found)" in text_of(report_pdf(reading(measurements=wide)))
+    assert reading_json(reading(measurements=wide))["measurements"]["remarks"] == [said]
+    assert said in measured_lines(wide)
 
 
 def test_without_the_reveal_nothing_of_the_model_is_printed():

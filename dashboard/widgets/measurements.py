@@ -13,11 +13,14 @@ ON_THE_LINE = ("heart_rate", "pr", "qrs", "qt", "qtc_bazett", "qtc_fridericia", 
 
 
 def measurements_line(measured: Measurements) -> None:
-    """Two lines of text: rate, intervals and axis; the ST level of each lead."""
+    """Lines of text: rate, intervals and axis; the ST level of each lead; what must be read with them."""
     rate, *others = ON_THE_LINE
     first = [_shown(TITLES[rate], measured.values[rate], _range(measured))]
     first += [_shown(TITLES[key], measured.values[key]) for key in others]
-    st.html(_line("Measurements", first) + _line("ST at J + 60 ms", _st_levels(measured), "quiet"))
+    lines = [_line("Measurements", first), _line("ST at J + 60 ms", _st_levels(measured), "quiet")]
+    if measured.remarks:
+        lines.append(_line("Remarks on the measurements", map(_sentence, measured.remarks), "quiet"))
+    st.html("".join(lines))
 
 
 def _line(name: str, items: Iterable[str], style: str = "") -> str:
@@ -27,6 +30,10 @@ def _line(name: str, items: Iterable[str], style: str = "") -> str:
 def _shown(title: str, value: Measured, more: str = "") -> str:
     reason = f" <i>{escape(value.reason)}</i>" if value.value is None and value.reason else ""
     return f"<span>{escape(title)} <b>{escape(str(value))}</b>{more}{reason}</span>"
+
+
+def _sentence(words: str) -> str:
+    return f"<span>{escape(words)}</span>"
 
 
 def _range(measured: Measurements) -> str:

@@ -32,6 +32,7 @@ UNITS = {key: "bpm" if key.startswith("heart_rate") else "°" if key == "axis" e
 
 ST_AFTER_J_S, ST_HALF_S = 0.060, 0.006
 LEAST_NET_SHARE = 0.05
+WIDE_QRS_MS = 120  # from here on
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,20 @@ class Measurements:
     st_mv: dict[str, Measured]
     median_beat: MedianBeat | None
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that must be read with the values: QT and QTc where a wide QRS complex lengthens them.
+
+        Repolarisation alone is then JT, QT less QRS (AHA/ACCF/HRS 2009, part IV, doi:10.1016/j.jacc.2008.12.014).
+        """
+        qrs_ms, qt_ms = (self.values[key].value for key in ("qrs", "qt"))
+        if None in (qrs_ms, qt_ms) or round(qrs_ms) < WIDE_QRS_MS:
+            return ()
+        jt_ms = round(qt_ms) - round(qrs_ms)
+        return (f"QRS of {qrs_ms:.0f} ms is wide: QT and QTc overestimate repolarisation; JT is {jt_ms} ms.",)
+
     def to_json(self) -> dict:
-        """Everything but the median beat's samples, as JSON types; NaN becomes None."""
+        """Everything as JSON types; NaN becomes None."""
         return {
             "fs_hz": float(self.fs_hz),
             "r_peaks_s": [round(float(r), 3) for r in self.r_peaks_s],
@@ -76,6 +89,7 @@ class Measurements:
             },
             "values": {key: _as_json(measured) for key, measured in self.values.items()},
             "st_mv": {lead: _as_json(measured) for lead, measured in self.st_mv.items()},
+            "remarks": list(self.remarks),
             "median_beat": None if self.median_beat is None else _beat_as_json(self.median_beat),
         }
 
