@@ -1,6 +1,7 @@
 """The measurements: exact where the truth is planted, n/a with a reason where there is none, an exception nowhere."""
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from imle import LEADS, Ecg, PtbXl
 from imle.ecg import InvalidEcg, resample
+from imle.figures.words import st_text
 from imle.measure import TITLES, Measured, Measurements, MedianBeat, average_over_beats, measure
 from imle.measure.delineation import WAVE_COLUMNS, mark_waves, qrs_bounds
 from imle.measure.measurements import frontal_axis, intervals, st_levels
@@ -301,6 +303,27 @@ def test_st_level_is_that_of_the_noise_free_signal(noise_mv):
         true_mv = fine_mv[:, onset_ms + round(truth.qrs_ms) + 60] - level_mv
         found_mv = [measured.value for measured in measure(record.ecg).st_mv.values()]
         assert found_mv == pytest.approx(true_mv, abs=0.05), finding
+
+
+@pytest.mark.parametrize("fs_hz", RATES_HZ)
+@pytest.mark.parametrize(("alive_s", "measured"), [(5.0, True), (1.5, False)])
+def test_a_lead_that_fell_off_has_the_st_level_of_the_beats_it_recorded(alive_s, measured, fs_hz):
+    """A flat line in most beats read as an ST level of 0.00, and in aVF as an axis of 0°, in an infarction as in health."""
+    whole = simulate("anteroseptal infarction", FIRST_SEED, fs_hz, noise_mv=0.01).ecg
+    loose_mv = whole.signal_mv.copy()
+    leads = [LEADS.index(lead) for lead in ("V2", "aVF")]
+    loose_mv[leads, round(alive_s * fs_hz) :] = [[-20], [0]]  # the end of the amplifier's range, and none at all
+    usual, found = measure(whole), measure(replace(whole, signal_mv=loose_mv))
+    assert found.st_mv["V3"].value == pytest.approx(usual.st_mv["V3"].value, abs=0.02)
+    if measured:
+        assert usual.st_mv["V2"].value > 0.1
+        assert found.st_mv["V2"].value == pytest.approx(usual.st_mv["V2"].value, abs=0.04)
+        assert found.values["axis"].value == pytest.approx(usual.values["axis"].value, abs=3)
+    else:
+        assert re.fullmatch(r"a flat line in \d+ of \d+ beats", found.st_mv["V2"].reason)
+        assert found.st_mv["V2"].value is None
+        assert found.values["axis"] == Measured(None, "°", f"aVF {found.st_mv['aVF'].reason}")
+        assert f"V2 n/a ({found.st_mv['V2'].reason})" in st_text(found)
 
 
 def test_st_level_beyond_the_beat_is_not_available():

@@ -45,9 +45,11 @@ def _range(measured: Measurements) -> str:
 
 
 def _st_levels(measured: Measurements) -> list[str]:
-    shown = {lead: value for lead, value in measured.st_mv.items() if value.value is not None}
-    if not shown:
+    if all(value.value is None for value in measured.st_mv.values()):
         reason = next((value.reason for value in measured.st_mv.values() if value.reason), "")
         return [f"<span>ST at J + 60 ms <b>n/a</b> <i>{escape(reason)}</i></span>"]
-    levels = [f"<span>{lead} <b>{signed(value.value)}</b></span>" for lead, value in shown.items()]
-    return ["<span>ST at J + 60 ms, mV</span>", *levels]
+    return ["<span>ST at J + 60 ms, mV</span>", *(_st_level(lead, value) for lead, value in measured.st_mv.items())]
+
+
+def _st_level(lead: str, level: Measured) -> str:
+    return _shown(lead, level) if level.value is None else f"<span>{lead} <b>{signed(level.value)}</b></span>"

@@ -11,7 +11,7 @@ from imle.ecg import Ecg, resample
 from imle.leads import LEADS
 from imle.measure.beats import FEWEST_BEATS, FS_HZ, INDEPENDENT, Beats, align_beats, find_beats
 from imle.measure.delineation import WAVE_COLUMNS, waves_beat_by_beat
-from imle.measure.median_beat import MedianBeat, make_median_beat
+from imle.measure.median_beat import MedianBeat, make_median_beat, still_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,8 @@ def measure(ecg: Ecg) -> Measurements:
     if beats.alike.sum() < FEWEST_BEATS:
         return _unmeasured(ecg, beats.r_peaks, "too noisy")
     rates = heart_rates(beats.r_peaks / FS_HZ)
-    beat, missing = make_median_beat(signal_mv, beats)
+    still = still_samples(ecg.signal_mv, ecg.fs_hz, signal_mv.shape[1])
+    beat, missing = make_median_beat(signal_mv, beats, still)
     if beat is None:
         nothing = _unmeasured(ecg, beats.r_peaks, f"fewer than {FEWEST_BEATS} beats alike")
         return replace(nothing, values=nothing.values | rates)
@@ -178,8 +179,11 @@ def intervals(marks_s: dict[str, float], missing: dict[str, str], rr_s: float) -
 def frontal_axis(beat: MedianBeat) -> Measured:
     """Direction of the net QRS area in the frontal plane, from I and aVF: 0° is left, 90° down, in -180..180.
 
-    The augmented lead is smaller than a limb lead by cos 30°. n/a where the area is next to nothing.
+    The augmented lead is smaller than a limb lead by cos 30°. n/a where the area is next to nothing, or where one of the
+    two was a flat line in too many beats.
     """
+    if unrecorded := [f"{lead} {beat.flat[lead]}" for lead in ("I", "aVF") if lead in beat.flat]:
+        return Measured(None, "°", ", ".join(unrecorded))
     first, last = (beat.sample(beat.marks_s[name]) for name in ("QRS_on", "QRS_off"))
     one, foot = (beat.signal_mv[LEADS.index(lead), first : last + 1].astype(float) for lead in ("I", "aVF"))
     net = np.array([one.sum(), foot.sum() * 2 / np.sqrt(3)])
@@ -191,14 +195,15 @@ def frontal_axis(beat: MedianBeat) -> Measured:
 def st_levels(beat: MedianBeat) -> dict[str, Measured]:
     """By lead, the median beat's level 60 ms after the J point, in mV against the level before the QRS complex.
 
-    n/a where that lies beyond the beat, as at 250 bpm.
+    n/a where that lies beyond the beat, as at 250 bpm, and in leads that were a flat line in too many beats.
     """
     at = beat.sample(beat.marks_s["QRS_off"] + ST_AFTER_J_S)
     half = round(ST_HALF_S * beat.fs_hz)
     if at + half >= beat.signal_mv.shape[1]:
         return {lead: Measured(None, "mV", "the next beat begins within 60 ms of the J point") for lead in LEADS}
     levels_mv = beat.signal_mv[:, at - half : at + half + 1].mean(axis=1, dtype=float)
-    return {lead: Measured(float(level_mv), "mV") for lead, level_mv in zip(LEADS, levels_mv, strict=True)}
+    levels = {lead: Measured(float(level_mv), "mV") for lead, level_mv in zip(LEADS, levels_mv, strict=True)}
+    return levels | {lead: Measured(None, "mV", why) for lead, why in beat.flat.items()}
 
 
 def _unmeasured(ecg: Ecg, r_peaks: np.ndarray, reason: str) -> Measurements:
