@@ -122,13 +122,14 @@ def stressed() -> Reading:
     return reading(ecg, measurements=measurements(missing), statements=statements, cautions={"attention": CAUTIONS})
 
 
+IDLE = "0.5–40 Hz; mains 60 Hz not applied: 100 Hz sampling ends at 50 Hz"
 READINGS = {
     "usual": reading,
     "stressed": stressed,
     "not revealed": lambda: reading(explanation=None),
     "ECG alone": lambda: Reading(Ecg(pulses().signal_mv, 500)),
     "12.5 mm/s": lambda: reading(speed_mm_s=12.5),
-    "50 mm/s": lambda: reading(speed_mm_s=50, layout="12x1", gain_mm_mv=(10, 5)),
+    "50 mm/s": lambda: reading(pulses(fs_hz=100, band=IDLE), speed_mm_s=50, layout="12x1", gain_mm_mv=(10, 5)),
     "trace": lambda: reading(overlay="trace", level="beat"),
     "attribution": lambda: reading(heats=(attributed(),), layout="12x1"),
     "no attention": lambda: reading(explanation=without_attention(pulses()), heats=(attributed(),)),
@@ -483,7 +484,7 @@ def test_json_holds_everything_on_the_page():
     [
         ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
-        ({"speed_mm_s": 0}, "0 mm/s and 10 mm/mV cannot be drawn; both must be above 0"),
+        ({"speed_mm_s": 0}, "a speed of 0 mm/s cannot be drawn; it must be above 0"),
         ({"opacity": 2}, "the overlay's opacity is 2; it must lie between 0 and 1"),
     ],
 )
