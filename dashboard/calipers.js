@@ -48,6 +48,7 @@ class Calipers {
     const before = this.paper;
     this.paper = paper;
     if (before && JSON.stringify(before) !== JSON.stringify(paper)) this.points = this.placing = null;
+    this.marchButton.hidden = paper.one_beat;
     this.overlay.paint(colours);
     this.follow();
     this.settle();
@@ -100,15 +101,17 @@ class Calipers {
     if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase();
     if (key === "m") this.arm(!this.armed);
-    else if (key === "w") this.march(!this.marching);
+    else if (key === "w" && !this.paper.one_beat) this.march(!this.marching);
     else if (key === "escape") this.clear();
   }
 
-  // From the keyboard: a caliper in the middle of what is seen, its second point ready to be moved.
+  // From the keyboard: a caliper in the middle of what is seen of a row, its second point ready to be moved.
   placeInMiddle() {
     const { width, height, mmAt } = frameOf(this.plot);
-    const y = mmAt(0, height / 2).y;
-    this.points = [0.45, 0.55].map((share) => ({ x: mmAt(width * share, 0).x, y }));
+    const middle = mmAt(width / 2, height / 2);
+    const { start, stop } = panelOf(middle, this.plot);
+    const [left, right] = [Math.max(start, mmAt(0, 0).x), Math.min(stop, mmAt(width, 0).x)];
+    this.points = [0.45, 0.55].map((share) => ({ x: left + (right - left) * share, y: middle.y }));
     this.settle();
     this.overlay.handles[1].focus({ preventScroll: true });
   }
@@ -118,20 +121,32 @@ class Calipers {
     if (across === undefined) return;
     const times = event.shiftKey ? COARSE : 1;
     this.points[which].x += (across * times * STEP_MS * this.paper.speed_mm_s) / 1000;
-    this.points[which].y += up * times * STEP_MV * this.paper.gain_mm_mv;
+    this.points[which].y += up * times * STEP_MV * this.gain;
     event.preventDefault();
     event.stopPropagation();
     this.settle();
   }
 
-  // The measurement in words: `812 ms · 74 bpm · 0.35 mV`; the voltage goes from the first point to the second.
+  // mm a millivolt in the lead in which the first point lies.
+  get gain() {
+    return panelOf(this.points[0], this.plot).gain;
+  }
+
+  // mm from where the time of a point's row begins; of median beats each lead has its own time.
+  timeOf(point) {
+    return point.x - panelOf(point, this.plot).start;
+  }
+
+  // The measurement in words: `812 ms · 74 bpm · 0.35 mV`; the voltage goes from the first point to the second, and where
+  // the leads' gains differ, by which it was measured: a tall wave's top lies in the row of another lead.
   words() {
     const [first, second] = this.points;
-    const ms = (Math.abs(second.x - first.x) / this.paper.speed_mm_s) * 1000;
-    const hundredths_mv = Math.round(((second.y - first.y) / this.paper.gain_mm_mv) * 100);
+    const ms = (Math.abs(this.timeOf(second) - this.timeOf(first)) / this.paper.speed_mm_s) * 1000;
+    const hundredths_mv = Math.round(((second.y - first.y) / this.gain) * 100);
     const parts = [`${Math.round(ms)} ms`];
-    if (ms >= SHORTEST_BEAT_MS) parts.push(`${Math.round(60000 / ms)} bpm`);
+    if (ms >= SHORTEST_BEAT_MS && !this.paper.one_beat) parts.push(`${Math.round(60000 / ms)} bpm`);
     parts.push(`${hundredths_mv < 0 ? "−" : ""}${(Math.abs(hundredths_mv) / 100).toFixed(2)} mV`);
+    if (this.plot.layout.meta.panels.some(({ gain_mm_mv: gain }) => gain !== this.gain)) parts.push(`at ${this.gain} mm/mV`);
     return parts.join(" · ");
   }
 
@@ -278,7 +293,7 @@ class Overlay {
     this.drawing.setAttribute("display", points ? "inline" : "none");
     if (!points) return;
     const [a, b] = points.map(pxOf);
-    const row = rowOf(points[0], plot);
+    const row = panelOf(points[0], plot);
     const [rowTop, rowFoot] = [pxOf({ x: 0, y: row.top }).y, pxOf({ x: 0, y: row.foot }).y];
     const [high, low] = [Math.min(rowTop, a.y, b.y), Math.max(rowFoot, a.y, b.y)];
     const upright = (x) => `M${x} ${high}V${low}`;
@@ -364,12 +379,15 @@ function frameOf(plot) {
   };
 }
 
-// The row of leads in which a point lies, or the nearest: foot and top, and where its time starts and stops; mm.
-function rowOf({ y }, plot) {
-  const { row_feet_mm: feet, row_mm: rowMm, time_mm: [start, stop] } = plot.layout.meta;
-  const away = (foot) => Math.abs(y - foot - rowMm / 2);
-  const foot = feet.reduce((nearest, one) => (away(one) < away(nearest) ? one : nearest));
-  return { foot, top: foot + rowMm, start, stop };
+// The panel of a lead in which a point lies, or the nearest: its gain, foot and top, and where its row's time starts and
+// stops; mm. The panels of a row come in order.
+function panelOf({ x, y }, plot) {
+  const { panels, row_mm: rowMm } = plot.layout.meta;
+  const away = ({ foot_mm: foot }) => Math.abs(y - foot - rowMm / 2);
+  const nearest = Math.min(...panels.map(away));
+  const row = panels.filter((panel) => away(panel) === nearest);
+  const { foot_mm: foot, time_mm: [start, stop], gain_mm_mv: gain } = row.findLast(({ left_mm: left }) => left <= x) ?? row[0];
+  return { gain, foot, top: foot + rowMm, start, stop };
 }
 
 function taken(event, element) {

@@ -359,7 +359,7 @@ def explain(
         told = cautions(explanation, measured, [heat], is_of_model)
         reading = Reading(ecg, explanation, measured, (heat,), card=predictor.card, cautions=told, remarks=remarks(ecg))
         written = write_explanation(reading, out, layout)
-    print(summary_with(explanation, heat), *reading.remarks, *reading.cautions_on(heat), sep="\n")
+    print(summary_with(explanation, heat), *reading.remarks, *measured.remarks, *reading.cautions_on(heat), sep="\n")
     for file in written:
         print(f"  {file}")
 

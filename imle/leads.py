@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+CHEST_LEADS = LEADS[6:]
 
 # Contiguous leads look at one wall of the heart (Thygesen 2018, doi:10.1016/j.jacc.2018.08.1038).
 TERRITORIES = {

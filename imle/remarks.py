@@ -12,8 +12,8 @@ FLAT_S = 2.0
 
 
 def remarks(ecg: Ecg) -> tuple[str, ...]:
-    """One sentence for each thing out of the ordinary: leads computed, leads' order assumed, a lead flat for a time."""
-    return tuple(filter(None, (_derived(ecg), _assumed(ecg), _flat(ecg))))
+    """One sentence for each thing out of the ordinary: leads computed, their order assumed or told, one flat for a time."""
+    return tuple(filter(None, (_derived(ecg), _assumed(ecg), _by_hand(ecg), _flat(ecg))))
 
 
 def _derived(ecg: Ecg) -> str:
@@ -30,6 +30,10 @@ def _assumed(ecg: Ecg) -> str:
         if "assumed_order" in ecg.meta
         else ""
     )
+
+
+def _by_hand(ecg: Ecg) -> str:
+    return "The leads were named by hand, not by the file." if "leads_by_hand" in ecg.meta else ""
 
 
 def _flat(ecg: Ecg) -> str:

@@ -144,6 +144,8 @@ def test_explain_takes_age_and_sex_of_an_array(device_files, tmp_path):
     assert done.exit_code == 0, done.stderr
     page = pypdfium2.PdfDocument(tmp_path / "report.pdf")[0]
     assert "F 63" in page.get_textpage().get_text_range()
+    data = json.loads((tmp_path / "explanation.json").read_text())
+    assert (data["age"], data["sex"]) == ("63", "F") and data["measurements"]["values"]["heart_rate"]["unit"] == "bpm"
 
 
 def test_answers_of_an_engine_that_the_records_page_does_not_use_say_so(tmp_path, monkeypatch):

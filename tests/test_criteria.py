@@ -106,6 +106,20 @@ def test_only_leads_beside_each_other_count_together(leads, found):
     assert finding.found == found and finding.verdict == (MET if found[0] in "23" else NOT_MET)
 
 
+@pytest.mark.parametrize("name", ["st_lowered_leads", "q_leads", "r_avl"])
+def test_a_lead_that_was_a_flat_line_is_neither_met_nor_not(name):
+    """No electrode has no ST segment; `not met` would rule out what was never recorded."""
+    measured = measure(simulate("normal", 1).ecg)
+    why = "a flat line in 9 of 11 beats"
+    loose = replace(
+        measured,
+        median_beat=replace(measured.median_beat, flat={"aVL": why}),
+        st_mv=measured.st_mv | {"aVL": Measured(None, "mV", why)},
+    )
+    finding = judge(Criterion(name, at_least={"M": 1, "F": 1}), loose, LEADS, WOMAN)
+    assert (finding.found, finding.verdict) == (f"n/a (aVL {why})", CANNOT_TELL)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_a_healthy_heart_has_no_ischaemia(seed, table):
     """T is negative in aVR and V1 of most people; counted, nearly every ECG would be ischaemic."""

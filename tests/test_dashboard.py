@@ -434,12 +434,22 @@ def test_a_typed_number_opens_that_record(dashboard):
 
 
 def test_a_deep_link_restores_record_level_overlay_and_layout(dashboard):
-    asked = {"layout": "12x1", "speed": "50", "gain": "5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
-    app = dashboard(EXPLAIN, record="7", reveal="yes", filter="40hz", **asked)
+    asked = {"layout": "12x1", "speed": "50", "gain": "10/5", "overlay": "trace", "level": "rhythm", "opacity": "45"}
+    app = dashboard(EXPLAIN, record="7", reveal="yes", filter="mains60,40hz", **asked)
     assert {menu.key: menu.value for menu in app.main.selectbox} == asked | {"other": "none", "against": None}
-    assert app.get("button_group")[0].value == ["40hz"]
+    assert app.get("button_group")[0].value == ["mains60", "40hz"]
     assert app.number_input(key="record_box").value == 7
+    assert "10 mm/mV (chest 5 mm/mV)" in str(app.get("plotly_chart")[0].proto)
     assert not sentences(app)
+
+
+def test_the_mains_filter_pressed_last_takes_the_place_of_the_other(dashboard):
+    """No mains has two frequencies, and a notch that is not needed takes its part of the QRS complex."""
+    app = dashboard(EXPLAIN, record="2", filter="mains,baseline")
+    app.get("button_group")[0].set_value(["mains", "baseline", "mains60"]).run()
+    assert app.get("button_group")[0].value == ["baseline", "mains60"]
+    assert app.query_params["filter"] == "baseline,mains60"
+    assert "filter from 0.5 Hz, mains 60 Hz," in str(app.get("plotly_chart")[0].proto)
 
 
 def test_the_sheet_shows_first_and_the_opinions_after_reveal_which_is_remembered(dashboard):

@@ -16,7 +16,7 @@ from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.explain.summary import summary
 from imle.figures.bars import lead_bars, probability_bars
-from imle.figures.geometry import LAYOUTS, LEFT_MM, VIEW_MM, Sheet
+from imle.figures.geometry import LAYOUTS, LEFT_MM, VIEW_MM, Sheet, sheet_text
 from imle.figures.heat import Heat, attention_heat, heat_of, leads_of, summary_with
 from imle.figures.page import explanation_page
 from imle.figures.report import Reading
@@ -106,7 +106,7 @@ def test_name_and_trace_of_a_lead_stand_in_the_same_panel(layout):
         assert name == f"<b>{panel.lead}</b>"
         assert 0 < x - sheet.x_mm(panel.start_s) < 3
         assert sheet.row_foot_mm(panel.row) < y < sheet.row_foot_mm(panel.row) + sheet.row_mm
-        (line,) = [t for t in traces(figure, panel.lead) if (t.x0, t.y.min()) == (x - 1, sheet.y_mm(panel.row, 0))]
+        (line,) = [t for t in traces(figure, panel.lead) if (t.x0, t.y.min()) == (x - 1, sheet.zero_mm(panel.row))]
         first_rise_s = (np.flatnonzero(np.diff(line.y) > 0)[0] + 1) / 100
         within_second = (panel.start_s + first_rise_s) % 1
         assert within_second == pytest.approx(0.2 + 0.05 * LEADS.index(panel.lead), abs=0.001)
@@ -133,6 +133,27 @@ def test_a_second_and_a_millivolt_have_their_length(speed_mm_s, gain_mm_mv, fs_h
     assert foot == f"{speed_mm_s:g} mm/s · {gain_mm_mv:g} mm/mV · filter off · {fs_hz} Hz{beyond}"
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_chest_leads_at_half_gain_are_half_as_tall_and_their_pulse_says_so(layout):
+    """As an electrocardiograph's 10/5; a pulse of another height would make every voltage of a lead wrong by two."""
+    figure = sheet_figure(ecg_with_pulses(), layout=layout, gain_mm_mv=(10, 5))
+    for lead in LEADS:
+        assert {float(np.ptp(line.y)) for line in traces(figure, lead)} == {5 if lead.startswith("V") else 10}
+    (pulse,) = traces(figure, "1 mV")
+    ends = np.flatnonzero(np.isnan(pulse.y))
+    rows = np.split(pulse.y, ends[:-1] + 1)
+    for i, (row, leads) in enumerate(zip(rows, ON_PAPER[layout], strict=True)):
+        gains = dict.fromkeys(5 if lead.startswith("V") else 10 for lead in leads.split())
+        levels = dict.fromkeys((row[:-1] - row[0]).tolist())
+        assert list(levels) == [0, *gains], i  # the limb leads' step first, then that of the chest leads
+    assert pulse.x[ends[0] - 2] - pulse.x[1] == pytest.approx(0.2 * 25)
+    assert "25 mm/s · 10 mm/mV (chest 5 mm/mV) · filter off" in figure.layout.annotations[0].text
+    assert "10 mm/mV (chest 5 mm/mV)" in sheet_text(ecg_with_pulses(), layout, gain_mm_mv=(10, 5))
+    # What calipers measure by.
+    told = [panel["gain_mm_mv"] for panel in figure.layout.meta["panels"]]
+    assert told == [5 if panel.lead.startswith("V") else 10 for panel in Sheet(layout).panels]
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_grid_is_1_and_5_mm_and_axes_are_locked(dark):
     """Zooming must not stretch time against voltage, or slopes and intervals would be misread."""
@@ -142,7 +163,7 @@ def test_grid_is_1_and_5_mm_and_axes_are_locked(dark):
         assert (axis.dtick, axis.minor.dtick, axis.constrain) == (5, 1, "domain")
         assert axis.showgrid
         assert axis.minor.showgrid
-    assert Sheet().y_mm(2, 0) % 5 == 0
+    assert Sheet().zero_mm(2) % 5 == 0
 
 
 def test_one_scale_for_all_leads():
@@ -289,12 +310,15 @@ def test_a_tall_wave_gets_paper_and_a_loose_electrode_is_cut_and_said_to_be():
     (line,) = traces(loose, "V2")
     assert np.ptp(line.y) == pytest.approx(60)
     assert loose.layout.annotations[0].text.endswith("cut at 5 mV: V2")
+    signal_mv[LEADS.index("II"), 300:310] = 7
+    both = sheet_figure(Ecg(signal_mv, 100), gain_mm_mv=(10, 5)).layout.annotations[0].text
+    assert "cut at 5 mV: II" in both and "cut at 10 mV: V2" in both
 
 
 def test_a_lead_off_zero_is_drawn_in_its_row():
     signal_mv = ecg_with_pulses().signal_mv + 3
     (line,) = traces(sheet_figure(Ecg(signal_mv, 100)), "V1")
-    assert np.median(line.y) == pytest.approx(float(Sheet().y_mm(0, 0)))
+    assert np.median(line.y) == pytest.approx(Sheet().zero_mm(0))
 
 
 @pytest.mark.parametrize(
@@ -302,7 +326,9 @@ def test_a_lead_off_zero_is_drawn_in_its_row():
     [
         ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of 3x4+II, 3x4, 6x2, 12x1"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
-        ({"gain_mm_mv": 0}, "25 mm/s and 0 mm/mV cannot be drawn; both must be above 0"),
+        ({"gain_mm_mv": 0}, "a gain of 0 mm/mV cannot be drawn; it must be above 0"),
+        ({"gain_mm_mv": (10, -5)}, "a gain of 10 mm/mV (chest -5 mm/mV) cannot be drawn; it must be above 0"),
+        ({"speed_mm_s": 0}, "a speed of 0 mm/s cannot be drawn; it must be above 0"),
         ({"heatmap": np.ones((12, 5000))}, r"the heatmap has shape (12, 5000); (12, 1000) at 100 Hz is needed"),
     ],
 )
@@ -459,7 +485,7 @@ def test_a_name_hides_no_wave():
         traces(sheet_figure(ecg_with_pulses(), layout="12x1"), "leads"),
     )
     for panel, y in zip(sheet.panels, names.y, strict=True):
-        own, above = sheet.y_mm(panel.row, 0), sheet.y_mm(panel.row - 1, 0)
+        own, above = sheet.zero_mm(panel.row), sheet.zero_mm(panel.row - 1)
         assert 0 < y - own < above - y
 
 

@@ -247,7 +247,7 @@ def test_an_array_says_that_its_order_was_assumed(tmp_path):
     """Nothing in an array tells its leads, so whoever reads the answer must be able to see what was taken for granted."""
     written = npy(matrix())
     assert read_ecg(written.put(tmp_path), written.hints).meta == {"assumed_order": list(LEADS)}
-    assert read_ecg(written.put(tmp_path), replace(written.hints, leads=LEADS)).meta == {}
+    assert read_ecg(written.put(tmp_path), replace(written.hints, leads=LEADS)).meta == {"leads_by_hand": list(LEADS)}
 
 
 # What must be asked for
@@ -315,7 +315,7 @@ def test_what_a_file_does_not_say_is_asked_for_and_taken_from_hints(name, tmp_pa
         read_ecg(path)
     assert caught.value.facts == tuple(fact for fact in ("fs_hz", "unit", "leads") if getattr(hints, fact) is not None)
     ecg = read_ecg(path, hints)
-    assert ecg.fs_hz == case.fs_hz
+    assert ecg.fs_hz == case.fs_hz and ("leads_by_hand" in ecg.meta) == (hints.leads is not None)
     np.testing.assert_allclose(ecg.signal_mv, np.array([case.mv[lead] for lead in LEADS]), atol=case.off_mv)
 
 
@@ -385,7 +385,7 @@ def test_what_a_file_says_wins_over_hints(name, tmp_path):
     written = SMALL[name]()
     path = written.put(tmp_path)
     told, hinted = read_ecg(path), read_ecg(path, Hints(1000, "V", LEADS[::-1]))
-    assert told.fs_hz == hinted.fs_hz
+    assert told.fs_hz == hinted.fs_hz and told.meta == hinted.meta
     np.testing.assert_array_equal(told.signal_mv, hinted.signal_mv)
 
 
@@ -462,6 +462,7 @@ def test_names_that_say_nothing_can_be_given(name, unnamed, tmp_path):
     with pytest.raises(DoubtfulFact, match=r"are missing; .*; name each of its signals in their order \(leads\)$"):
         read_ecg(path)
     ecg = read_ecg(path, Hints(leads=NAME_IN[name][2]))
+    assert ecg.meta["leads_by_hand"] == list(NAME_IN[name][2])  # a reader must know whom to ask about a lead
     np.testing.assert_allclose(ecg.signal_mv, matrix(), atol=0.0006)
 
 

@@ -1,6 +1,7 @@
 """The measurements: exact where the truth is planted, n/a with a reason where there is none, an exception nowhere."""
 
 import json
+import re
 from dataclasses import replace
 from functools import cache
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from imle import LEADS, Ecg, PtbXl
 from imle.ecg import InvalidEcg, resample
+from imle.figures.words import st_text
 from imle.measure import TITLES, Measured, Measurements, MedianBeat, average_over_beats, measure
 from imle.measure.delineation import WAVE_COLUMNS, mark_waves, qrs_bounds
 from imle.measure.measurements import frontal_axis, intervals, st_levels
@@ -238,6 +240,16 @@ def test_corrected_qt_follows_its_closed_form(rr_s, key, corrected_ms):
     assert intervals(marks_s, {"P": ""}, 1.0)[key].value == pytest.approx(400)
 
 
+@pytest.mark.parametrize(("qrs_ms", "qt_ms", "said"), [(119.4, 400, False), (119.6, 400, True), (150, None, False)])
+def test_qt_is_not_read_without_a_word_where_the_qrs_complex_is_wide(qrs_ms, qt_ms, said):
+    """A bundle branch block alone lengthens QT by its QRS complex; QTc read as such would be a long QT syndrome."""
+    found = measure(recorded(signal_mv()))
+    values = {"qrs": Measured(qrs_ms, "ms"), "qt": Measured(qt_ms, "ms", "T wave too flat")}
+    found = replace(found, values=found.values | values)
+    words = "QRS of 120 ms is wide: QT and QTc overestimate repolarisation; JT is 280 ms."
+    assert list(found.remarks) == found.to_json()["remarks"] == ([words] if said else [])
+
+
 def test_corrected_qt_uses_the_records_own_rate():
     found = measure(recorded(signal_mv())).values
     assert found["qtc_bazett"].value == pytest.approx(found["qt"].value / 0.8**0.5, rel=0.003)
@@ -291,6 +303,27 @@ def test_st_level_is_that_of_the_noise_free_signal(noise_mv):
         true_mv = fine_mv[:, onset_ms + round(truth.qrs_ms) + 60] - level_mv
         found_mv = [measured.value for measured in measure(record.ecg).st_mv.values()]
         assert found_mv == pytest.approx(true_mv, abs=0.05), finding
+
+
+@pytest.mark.parametrize("fs_hz", RATES_HZ)
+@pytest.mark.parametrize(("alive_s", "measured"), [(5.0, True), (1.5, False)])
+def test_a_lead_that_fell_off_has_the_st_level_of_the_beats_it_recorded(alive_s, measured, fs_hz):
+    """A flat line in most beats read as an ST level of 0.00, and in aVF as an axis of 0°, in an infarction as in health."""
+    whole = simulate("anteroseptal infarction", FIRST_SEED, fs_hz, noise_mv=0.01).ecg
+    loose_mv = whole.signal_mv.copy()
+    leads = [LEADS.index(lead) for lead in ("V2", "aVF")]
+    loose_mv[leads, round(alive_s * fs_hz) :] = [[-20], [0]]  # the end of the amplifier's range, and none at all
+    usual, found = measure(whole), measure(replace(whole, signal_mv=loose_mv))
+    assert found.st_mv["V3"].value == pytest.approx(usual.st_mv["V3"].value, abs=0.02)
+    if measured:
+        assert usual.st_mv["V2"].value > 0.1
+        assert found.st_mv["V2"].value == pytest.approx(usual.st_mv["V2"].value, abs=0.04)
+        assert found.values["axis"].value == pytest.approx(usual.values["axis"].value, abs=3)
+    else:
+        assert re.fullmatch(r"a flat line in \d+ of \d+ beats", found.st_mv["V2"].reason)
+        assert found.st_mv["V2"].value is None
+        assert found.values["axis"] == Measured(None, "°", f"aVF {found.st_mv['aVF'].reason}")
+        assert f"V2 n/a ({found.st_mv['V2'].reason})" in st_text(found)
 
 
 def test_st_level_beyond_the_beat_is_not_available():

@@ -45,6 +45,7 @@ def flat(lead, first, stop):
             ["III, aVR and aVL were not recorded but computed from I and II."],
         ),
         (changed(as_made, assumed_order=list(LEADS)), ["The file does not name its leads"]),
+        (changed(as_made, leads_by_hand=list(LEADS)), ["The leads were named by hand, not by the file."]),
     ],
 )
 def test_what_is_out_of_the_ordinary_is_said(ecg, said):

@@ -22,8 +22,9 @@ from imle.errors import BadChoice
 from imle.explain.explanation import Explanation
 from imle.figures.files import write_explanation
 from imle.figures.heat import Heat, attention_heat
+from imle.figures.page import measured_lines
 from imle.figures.report import Reading, reading_json, report_pdf, report_png, sheet_svg
-from imle.figures.report.assembly import report_page
+from imle.figures.report.assembly import paper_of, report_page
 from imle.figures.words import auc_text, date_text
 from imle.labels import LABEL_TITLES, LABELS
 from imle.leads import LEADS
@@ -121,13 +122,14 @@ def stressed() -> Reading:
     return reading(ecg, measurements=measurements(missing), statements=statements, cautions={"attention": CAUTIONS})
 
 
+IDLE = "0.5–40 Hz; mains 60 Hz not applied: 100 Hz sampling ends at 50 Hz"
 READINGS = {
     "usual": reading,
     "stressed": stressed,
     "not revealed": lambda: reading(explanation=None),
     "ECG alone": lambda: Reading(Ecg(pulses().signal_mv, 500)),
     "12.5 mm/s": lambda: reading(speed_mm_s=12.5),
-    "50 mm/s": lambda: reading(speed_mm_s=50, layout="12x1"),
+    "50 mm/s": lambda: reading(pulses(fs_hz=100, band=IDLE), speed_mm_s=50, layout="12x1", gain_mm_mv=(10, 5)),
     "trace": lambda: reading(overlay="trace", level="beat"),
     "attribution": lambda: reading(heats=(attributed(),), layout="12x1"),
     "no attention": lambda: reading(explanation=without_attention(pulses()), heats=(attributed(),)),
@@ -303,6 +305,16 @@ def test_what_could_not_be_measured_is_said_with_its_reason():
     assert "n/a: PR (no P waves were found); QTc B, QTc F (no QT)" in text
 
 
+def test_a_wide_qrs_complex_is_told_beside_the_corrected_qt():
+    """The reader of the paper alone would take QTc for repolarisation."""
+    wide = measurements({"pr": "no P waves were found"})
+    wide = replace(wide, values=wide.values | {"qrs": Measured(142, "ms")})
+    (said,) = wide.remarks
+    assert f"{said} n/a: PR (no P waves were found)" in text_of(report_pdf(reading(measurements=wide)))
+    assert reading_json(reading(measurements=wide))["measurements"]["remarks"] == [said]
+    assert said in measured_lines(wide)
+
+
 def test_without_the_reveal_nothing_of_the_model_is_printed():
     """A printed page must not give away what the reader has chosen not to see yet."""
     hidden = reading(explanation=None, statements=())
@@ -375,6 +387,19 @@ def test_tall_waves_are_drawn_at_half_gain_and_the_page_says_so():
     assert (height, width) == (pytest.approx(5, abs=0.15), pytest.approx(5, abs=0.15))
 
 
+def test_tall_chest_leads_alone_leave_the_limb_leads_as_asked_for():
+    """Small limb leads at half gain hide Q waves for the sake of V3; a stair of 10 and 5 mm says which is which."""
+    signal_mv = pulses().signal_mv.copy()
+    signal_mv[LEADS.index("V3"), 3100:3150] = -7
+    shown = reading(Ecg(signal_mv, 500, "tall", META), overlay="off")
+    sheet, difference = paper_of(shown)
+    assert sheet.gain_mm_mv == (10, 5) and difference.endswith("drawn at 10 mm/mV (chest 5 mm/mV).")
+    assert "25 mm/s · 10 mm/mV (chest 5 mm/mV)" in text_of(report_pdf(shown))
+    assert reading_json(shown)["paper"] | {"note": ""} == {
+        "layout": "3x4+II", "speed_mm_s": 25, "gain_mm_mv": 10, "chest_gain_mm_mv": 5, "note": "",
+    }  # fmt: skip
+
+
 def test_a_loose_electrode_is_cut_at_the_edge_of_the_paper_and_named():
     signal_mv = pulses().signal_mv.copy()
     signal_mv[LEADS.index("V4"), 4200:4400] = 30
@@ -435,7 +460,7 @@ def test_json_holds_everything_on_the_page():
         "source_s": None, "band": None,
     }  # fmt: skip
     assert said["view"] == {
-        "layout": "12x1", "speed_mm_s": 25, "gain_mm_mv": 10, "overlay": "band", "opacity": 0.9,
+        "layout": "12x1", "speed_mm_s": 25, "gain_mm_mv": 10, "chest_gain_mm_mv": 10, "overlay": "band", "opacity": 0.9,
     }  # fmt: skip
     assert said["paper"]["layout"] == "3x4+II"
     assert said["measurements"]["values"]["qt"]["value"] == 381
@@ -459,7 +484,7 @@ def test_json_holds_everything_on_the_page():
     [
         ({"layout": "4x3"}, "there is no sheet layout '4x3'; choose one of"),
         ({"overlay": "glow"}, "there is no overlay 'glow'; choose one of band, trace, off"),
-        ({"speed_mm_s": 0}, "0 mm/s and 10 mm/mV cannot be drawn; both must be above 0"),
+        ({"speed_mm_s": 0}, "a speed of 0 mm/s cannot be drawn; it must be above 0"),
         ({"opacity": 2}, "the overlay's opacity is 2; it must lie between 0 and 1"),
     ],
 )

@@ -50,11 +50,19 @@ output {
 _toolbar = st.components.v2.component("calipers", html=HTML, css=CSS, js=SCRIPT.read_text())
 
 
-def calipers(container_key: str, record: str, speed_mm_s: float, gain_mm_mv: float, dark: bool) -> None:
+def calipers(
+    container_key: str,
+    record: str,
+    speed_mm_s: float,
+    gain_mm_mv: float | tuple[float, float],
+    dark: bool,
+    one_beat: bool = False,
+) -> None:
     """Draw the toolbar of the calipers for the sheet in the container, or the chart, with this key.
 
-    Two points give ms, bpm and mV by the sheet's speed and gain; `record` is whose sheet it is, since calipers go
-    when another comes. Keys: M caliper, W march-out, Esc clear. Nothing of it runs the page's script.
+    Two points give ms, bpm and mV, by the sheet's speed and by the gain of the lead where they begin, which the sheet's
+    `layout.meta` tells; of `one_beat` they give no bpm, and no interval is marched out. Calipers go when another record,
+    speed or gain comes. Keys: M caliper, W march-out, Esc clear. Nothing of it runs the page's script.
     """
     theme = theme_of(dark)
     _toolbar(
@@ -64,6 +72,7 @@ def calipers(container_key: str, record: str, speed_mm_s: float, gain_mm_mv: flo
             "record": record,
             "speed_mm_s": speed_mm_s,
             "gain_mm_mv": gain_mm_mv,
+            "one_beat": one_beat,
             "colours": {"paper": theme.paper, "ink": theme.ink, "rule": theme.muted, "line": theme.caliper},
         },
         width="content",

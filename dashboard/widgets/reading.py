@@ -46,8 +46,7 @@ def reading(subject: Subject, view: View, report_place) -> None:
     with line:
         measured = subject.measure()
         measurements_line(measured)
-        if view.layout != MEDIAN:
-            calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
+        _calipers(ecg, measured, view)
     explanation = _explanation(subject, view.label) if view.revealed else None
     heat = _heat(subject, explanation, view.level, view.label) if explanation and view.shows_heat else None
     with picture.container():
@@ -100,6 +99,16 @@ def _picture(subject: Subject, ecg: Ecg, heat: Heat | None, view: View, key: str
         refuse(f"there is no median beat of this record ({measured.values['heart_rate'].reason}); choose a sheet")
     else:
         median_beats(measured, heat, view, key)
+
+
+def _calipers(ecg: Ecg, measured: Measurements, view: View) -> None:
+    """The calipers of the picture, where there is one; the median beats have a paper of their own."""
+    if view.layout != MEDIAN:
+        calipers(f"sheet_{view.layout}", ecg.id, view.speed_mm_s, view.gain_mm_mv, state.dark())
+    elif measured.median_beat is not None:
+        from imle.figures.median_beats import GAIN_MM_MV, SPEED_MM_S
+
+        calipers("sheet_median", ecg.id, SPEED_MM_S, GAIN_MM_MV, state.dark(), one_beat=True)
 
 
 def _heat(subject: Subject, explanation: Explanation, name: str, label: str | None) -> Heat | None:

@@ -11,14 +11,14 @@ from dashboard import state
 from imle.attention import LEVELS
 from imle.explain.attribution import METHODS, USUAL_METHOD
 from imle.figures.levels import LEVEL_MEANINGS
-from imle.filters import DISPLAY_FILTERS
+from imle.filters import DISPLAY_FILTERS, MAINS
 from imle.labels import LABELS
 
 MEDIAN = "median"
 # The choices, the first being the default, with how each is shown.
 LAYOUTS = {"3x4+II": "3×4 + II", "3x4": "3×4", "6x2": "6×2", "12x1": "12×1", MEDIAN: "Median beats"}
 SPEEDS_MM_S = {"25": "25 mm/s", "12.5": "12.5 mm/s", "50": "50 mm/s"}
-GAINS_MM_MV = {"10": "10 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
+GAINS_MM_MV = {"10": "10 mm/mV", "10/5": "10/5 mm/mV", "5": "5 mm/mV", "20": "20 mm/mV"}
 OVERLAYS = {"band": "Band", "trace": "Trace", "off": "Hidden"}
 ATTENTION = {level: level.capitalize() for level in ("combined", *(level for level in LEVELS if level != "combined"))}
 # What a label's logit is attributed to, beside the model's own attention.
@@ -40,6 +40,7 @@ OF_THE_OVERLAY = ("overlay", "level", "opacity")
 # What a key goes on through: no attribution, which takes longer than a key should.
 CYCLES = {"layout": LAYOUTS, "overlay": OVERLAYS, "level": ATTENTION}
 
+GAIN_HELP = "10/5: limb leads 10 mm/mV, chest leads 5 mm/mV, for tall chest leads."
 FILTER_HELP = "For the eye only; the model always reads the record as it is."
 HELP_OF_HEATMAPS = {
     **{level: f"**{level}**: {LEVEL_MEANINGS[level]}" for level in LEVELS},
@@ -58,14 +59,15 @@ OVERLAY_HELP = (
 class View:
     """What the controls say. While the model's opinion is not revealed, overlay, level and opacity are as last chosen.
 
-    level, other: keys of HEATMAPS, the second of a sheet below or None. label: whose heatmap is shown, where each label
-    has its own; None for that of the leading label.
+    gain_mm_mv: of all leads, or a pair: of the limb leads, and of the chest leads. level, other: keys of HEATMAPS, the
+    second of a sheet below or None. label: whose heatmap is shown, where each label has its own; None for that of the
+    leading label.
     """
 
     revealed: bool
     layout: str
     speed_mm_s: float
-    gain_mm_mv: float
+    gain_mm_mv: float | tuple[float, float]
     filters: tuple[str, ...]
     overlay: str
     level: str
@@ -88,17 +90,17 @@ def view_controls() -> View:
     drawn = _drawn(revealed, chosen)
     # A key that no widget is drawn for would outlive the page, and then pass for what was last chosen.
     st.session_state.update({key: chosen[key] for key in drawn})
-    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", key="view_controls", gap="xsmall"):
         _menu(menus, "Layout", "layout", 116)
         if "speed" in drawn:
             _menu(menus, "Paper speed", "speed", 98)
-            _menu(menus, "Gain", "gain", 108)
+            _menu(menus, "Gain", "gain", 114, GAIN_HELP)
             st.pills(
                 "Display filters", list(DISPLAY_FILTERS), selection_mode="multi", key="filter", width="content",
-                format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP,
+                format_func=DISPLAY_FILTERS.get, label_visibility="collapsed", help=FILTER_HELP, on_change=_one_mains,
             )  # fmt: skip
         if revealed:
-            _menu(menus, "Overlay", "overlay", 84, OVERLAY_HELP)
+            _menu(menus, "Overlay", "overlay", 80, OVERLAY_HELP)
             _menu(menus, "Heatmap", "level", 150, _help_of(menus["level"]))
             if "label" in drawn:
                 _menu(menus, "Heatmap of", "label", 98, LABEL_HELP)
@@ -109,7 +111,7 @@ def view_controls() -> View:
         revealed=revealed,
         layout=chosen["layout"],
         speed_mm_s=float(chosen["speed"]),
-        gain_mm_mv=float(chosen["gain"]),
+        gain_mm_mv=_gain(chosen["gain"]),
         filters=tuple(chosen["filter"]),
         overlay=chosen["overlay"],
         level=chosen["level"],
@@ -162,6 +164,12 @@ def reveal_button() -> None:
         "Hide model" if revealed else "Reveal model", key="reveal", on_click=toggle_reveal, shortcut="V",
         type="secondary" if revealed else "primary",
     )  # fmt: skip
+
+
+def _gain(text: str) -> float | tuple[float, float]:
+    """`10` for all leads, or `10/5` for limb and chest leads."""
+    limb, *chest = map(float, text.split("/"))
+    return (limb, *chest) if chest else limb
 
 
 def _help_of(heatmaps: Mapping[str, str]) -> str:
@@ -219,6 +227,14 @@ def _menu(menus: dict, label: str, key: str, width_px: int, help: str | None = N
         label, list(menus[key]), key=key, format_func=menus[key].get, label_visibility="collapsed", width=width_px,
         filter_mode=None, help=help,
     )  # fmt: skip
+
+
+def _one_mains() -> None:
+    """Where both mains filters are pressed, the one just pressed stays: no mains has two frequencies."""
+    before = st.session_state.get("kept", {}).get("filter", ())
+    chosen = st.session_state["filter"]
+    if set(MAINS) <= set(chosen):
+        st.session_state["filter"] = [name for name in chosen if name not in MAINS or name not in before]
 
 
 def _shortcuts(revealed: bool, menus: dict) -> None:

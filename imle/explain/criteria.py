@@ -177,7 +177,9 @@ def _beat(measured: Measurements) -> MedianBeat:
 
 
 def _part(beat: MedianBeat, lead: str, first: str, last: str) -> np.ndarray:
-    """The lead's samples from one mark to another."""
+    """The lead's samples from one mark to another. NotMeasured where a mark is missing, or the lead was a flat line."""
+    if lead in beat.flat:
+        raise NotMeasured(f"{lead} {beat.flat[lead]}")
     for mark in (first, last):
         if mark not in beat.marks_s:
             raise NotMeasured(f"no {mark.split('_')[0]} wave found")
@@ -255,7 +257,7 @@ def _raised_mv(measured: Measurements, lead: str, patient: Patient) -> float | N
 def _lowered_mv(measured: Measurements, lead: str, patient: Patient) -> float | None:
     level = measured.st_mv[lead]
     if level.value is None:
-        raise NotMeasured(level.reason)
+        raise NotMeasured(f"{lead} {level.reason}" if lead in _beat(measured).flat else level.reason)
     return level.value if level.value <= -ST_DOWN_MV else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from imle.ecg import MODEL_SECONDS, Ecg
 from imle.errors import BadChoice
+from imle.figures.gain import Gain
 from imle.leads import LEADS
 
 
@@ -82,6 +83,7 @@ REACH_MM = 50
 class Sheet:
     """A layout at a paper speed and gain. Coordinates are mm from the sheet's lower left corner.
 
+    gain_mm_mv: of all leads, or a pair: of the limb leads, and of the chest leads.
     headroom_mm, footroom_mm: paper above the first row and under the last, for the waves that leave their row.
     spread_mm: what its rows stand further apart than on an electrocardiograph's paper, in steps of 5 mm.
     Raises BadChoice for an unknown layout, or a speed or gain that is not positive.
@@ -89,7 +91,7 @@ class Sheet:
 
     layout: str = "3x4+II"
     speed_mm_s: float = 25
-    gain_mm_mv: float = 10
+    gain_mm_mv: float | tuple[float, float] = 10
     headroom_mm: int = HEADROOM_MM
     footroom_mm: int = FOOTROOM_MM
     spread_mm: int = 0
@@ -97,22 +99,25 @@ class Sheet:
     def __post_init__(self):
         if self.layout not in LAYOUTS:
             raise BadChoice(f"there is no sheet layout {self.layout!r}; choose one of {', '.join(LAYOUTS)}")
-        if not (self.speed_mm_s > 0 and self.gain_mm_mv > 0):
-            raise BadChoice(
-                f"{self.speed_mm_s:g} mm/s and {self.gain_mm_mv:g} mm/mV cannot be drawn; both must be above 0"
-            )
+        if not self.speed_mm_s > 0:
+            raise BadChoice(f"a speed of {self.speed_mm_s:g} mm/s cannot be drawn; it must be above 0")
+        Gain.of(self.gain_mm_mv)
+
+    @property
+    def gain(self) -> Gain:
+        return Gain.of(self.gain_mm_mv)
 
     def for_screen(self) -> Sheet:
         """The same sheet with rows further apart at a high gain, by its square root: waves grow, and stay apart.
 
         Paper has no room for that: an electrocardiograph lets its rows overlap.
         """
-        wider = max(1.0, sqrt(self.gain_mm_mv / USUAL_GAIN_MM_MV))
+        wider = max(1.0, sqrt(self.gain.highest_mm_mv / USUAL_GAIN_MM_MV))
         return replace(self, spread_mm=5 * int(LAYOUTS[self.layout].row_mm * (wider - 1) / 5))
 
     def with_room_for(self, ecg: Ecg) -> Sheet:
         """The same sheet with as much paper above and under its rows as the waves of `ecg` need."""
-        rows_mm = self.rows_of(centred_mv(ecg)) * self.gain_mm_mv
+        rows_mm = self.rows_of(centred_mv(ecg) * self.gain.by_lead())
         above_mm = min(float(rows_mm[0].max()), REACH_MM) - (self.row_mm - self.baseline_mm)
         below_mm = min(float(-rows_mm[-1].min()), REACH_MM) - self.baseline_mm
         return replace(
@@ -162,20 +167,23 @@ class Sheet:
     def row_foot_mm(self, row: int) -> float:
         return self.footroom_mm + (self.row_count - 1 - row) * self.row_mm
 
-    def y_mm(self, row: int, level_mv):
-        return self.row_foot_mm(row) + self.baseline_mm + np.asarray(level_mv) * self.gain_mm_mv
+    def zero_mm(self, row: int) -> float:
+        """Where 0 mV lies in a row."""
+        return self.row_foot_mm(row) + self.baseline_mm
+
+    def y_mm(self, panel: Panel, level_mv):
+        return self.zero_mm(panel.row) + np.asarray(level_mv) * self.gain.in_lead(panel.lead)
 
     def line(self, signal_mv: np.ndarray, fs_hz: float, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
         """x and y in mm of every sample of a panel, cut at the trace's reach; `signal_mv` as `centred_mv` gives it."""
         samples = self.samples(panel, signal_mv.shape[1])
-        y_mm = self.y_mm(panel.row, signal_mv[LEADS.index(panel.lead), samples])
+        y_mm = self.y_mm(panel, signal_mv[LEADS.index(panel.lead), samples])
         x_mm = self.x_mm(np.arange(samples.start, samples.stop) / fs_hz)
         return x_mm.astype(np.float32), np.clip(y_mm, *self.reach_mm(panel.row)).astype(np.float32)
 
     def reach_mm(self, row: int) -> tuple[float, float]:
         """The lowest and highest place a trace of this row may take."""
-        baseline_mm = float(self.y_mm(row, 0))
-        return baseline_mm - REACH_MM, baseline_mm + REACH_MM
+        return self.zero_mm(row) - REACH_MM, self.zero_mm(row) + REACH_MM
 
     def cut_leads(self, signal_mv: np.ndarray) -> list[str]:
         """The leads, in lead order, that somewhere go beyond their reach."""
@@ -183,14 +191,16 @@ class Sheet:
         for panel in self.panels:
             lowest_mm, highest_mm = self.reach_mm(panel.row)
             samples = self.samples(panel, signal_mv.shape[1])
-            y_mm = self.y_mm(panel.row, signal_mv[LEADS.index(panel.lead), samples])
+            y_mm = self.y_mm(panel, signal_mv[LEADS.index(panel.lead), samples])
             if y_mm.min() < lowest_mm or y_mm.max() > highest_mm:
                 cut.add(panel.lead)
         return [lead for lead in LEADS if lead in cut]
 
     def calibration(self) -> tuple[np.ndarray, np.ndarray]:
-        """x and y in mm of the pulse at the left of every row, NaN between rows."""
-        return calibration_pulses(self.speed_mm_s, self.row_count, self.y_mm)
+        """x and y in mm of the pulse at the left of every row, NaN between rows; a step for each gain of its leads."""
+        rows = LAYOUTS[self.layout].rows
+        gains_mm_mv = [dict.fromkeys(map(self.gain.in_lead, leads)) for leads in rows]
+        return calibration_pulses(self.speed_mm_s, zip(map(self.zero_mm, range(len(rows))), gains_mm_mv, strict=True))
 
     def separators(self) -> tuple[np.ndarray, np.ndarray]:
         """x and y in mm of the short strokes between the columns of a row, NaN between strokes."""
@@ -206,9 +216,11 @@ class Sheet:
 
     def scale_parts(self, ecg: Ecg) -> list[str]:
         """What stands under the sheet: speed, gain, filter band, sampling rate, and the leads that were cut."""
-        parts = [f"{self.speed_mm_s:g} mm/s", f"{self.gain_mm_mv:g} mm/mV", filter_text(ecg), f"{ecg.fs_hz:g} Hz"]
-        cut = self.cut_leads(centred_mv(ecg))
-        return [*parts, f"cut at {REACH_MM / self.gain_mm_mv:g} mV: {', '.join(cut)}"] if cut else parts
+        parts = [f"{self.speed_mm_s:g} mm/s", str(self.gain), *filter_parts(ecg), f"{ecg.fs_hz:g} Hz"]
+        cut = {}
+        for lead in self.cut_leads(centred_mv(ecg)):
+            cut.setdefault(REACH_MM / self.gain.in_lead(lead), []).append(lead)
+        return parts + [f"cut at {at_mv:g} mV: {', '.join(leads)}" for at_mv, leads in cut.items()]
 
     def scale_text(self, ecg: Ecg) -> str:
         """The scale in one line."""
@@ -228,28 +240,38 @@ class Sheet:
         return slice(round(panel.start_s / MODEL_SECONDS * n), round(panel.stop_s / MODEL_SECONDS * n))
 
 
-def filter_text(ecg: Ecg) -> str:
-    """The band that the display filters left, as `imle.filters.display_filter` noted it."""
-    return f"filter {ecg.meta.get('band') or 'off'}"
+def filter_parts(ecg: Ecg) -> list[str]:
+    """The band that the display filters left, and which could do nothing, as `imle.filters.display_filter` noted it."""
+    return f"filter {ecg.meta.get('band') or 'off'}".split("; ")
 
 
-def sheet_text(ecg: Ecg, layout: str = "3x4+II", speed_mm_s: float = 25, gain_mm_mv: float = 10) -> str:
+def sheet_text(
+    ecg: Ecg, layout: str = "3x4+II", speed_mm_s: float = 25, gain_mm_mv: float | tuple[float, float] = 10
+) -> str:
     """The sheet in one sentence, for who cannot see it: record, arrangement, scale, filter and sampling rate."""
     sheet = Sheet(layout, speed_mm_s, gain_mm_mv)
     record = f" of record {ecg.id}" if ecg.id else ""
     return (
         f"12-lead ECG{record}, {MODEL_SECONDS} s in {LAYOUTS[sheet.layout].words}; {sheet.speed_mm_s:g} mm/s and "
-        f"{sheet.gain_mm_mv:g} mm/mV, {filter_text(ecg)}, sampled at {ecg.fs_hz:g} Hz."
+        f"{sheet.gain}, {', '.join(filter_parts(ecg))}, sampled at {ecg.fs_hz:g} Hz."
     )
 
 
-def calibration_pulses(speed_mm_s: float, rows: int, y_mm: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """x and y in mm of a 1 mV, 0.2 s pulse at the left of every row, NaN between rows; y_mm(row, mV) places a level."""
-    rise_mm = CALIBRATION_START_MM
-    fall_mm = rise_mm + CALIBRATION_S * speed_mm_s
-    x_mm = [rise_mm - 1.5, rise_mm, rise_mm, fall_mm, fall_mm, fall_mm + 1.5, np.nan]
-    pulse_mv = [0, 0, CALIBRATION_MV, CALIBRATION_MV, 0, 0, np.nan]
-    return np.tile(x_mm, rows), np.concatenate([y_mm(row, pulse_mv) for row in range(rows)])
+def calibration_pulses(
+    speed_mm_s: float, rows: Iterable[tuple[float, Iterable[float]]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y in mm of a 1 mV, 0.2 s pulse at the left of every row, NaN between rows.
+
+    rows: for each where 0 mV lies, and its gains in mm/mV. Two gains make a stair, that of the limb leads first, as an
+    electrocardiograph prints it.
+    """
+    x_mm, y_mm = [], []
+    for zero_mm, gains_mm_mv in rows:
+        heights_mm = [CALIBRATION_MV * gain_mm_mv for gain_mm_mv in gains_mm_mv]
+        edges_mm = CALIBRATION_START_MM + np.linspace(0, CALIBRATION_S * speed_mm_s, len(heights_mm) + 1)
+        x_mm += [edges_mm[0] - 1.5, *np.repeat(edges_mm, 2), edges_mm[-1] + 1.5, np.nan]
+        y_mm += [zero_mm + height_mm for height_mm in (0, 0, *np.repeat(heights_mm, 2), 0, 0, np.nan)]
+    return np.array(x_mm), np.array(y_mm)
 
 
 def up_to_5_mm(length_mm: float) -> int:

@@ -113,7 +113,8 @@ def median_beats_figure(
     """The median beat of each lead, its waves' marks, its ST level 60 ms after J, and behind it the mean attention.
 
     The heatmap (12, 1000) at 100 Hz is averaged over the beats the median came from and shown as its share of the
-    largest such mean of all leads. BadChoice where the record has no median beat, or for a heatmap of another shape.
+    largest such mean of all leads. `layout.meta` tells a page where the panels stand, as that of `sheet_figure` does.
+    BadChoice where the record has no median beat, or for a heatmap of another shape.
     """
     beat = measurements.median_beat
     if beat is None:
@@ -123,7 +124,8 @@ def median_beats_figure(
     share = None if heatmap is None else share_of_maximum(average_over_beats(heatmap, beat))
     layout = paper_layout(paper, theme)
     layout["annotations"] = [foot_note(scale_text(beat), theme)]
-    layout["meta"] = {"across": across(layout["margin"])}
+    layout["uirevision"] = f"median of {len(beat.r_peaks_s)} beats from {beat.r_peaks_s[0]:.3f} s"
+    layout["meta"] = {"across": across(layout["margin"]), "row_mm": ROW_MM, "panels": panel_places(paper)}
     if share is not None:
         layout["coloraxis"] = legend(level_title, colorscale(band_colours(theme, BAND_COLOURS, opacity)), theme)
         layout["coloraxis"]["colorbar"]["title"]["text"] = f"mean {level_title}, share of its maximum"
@@ -301,7 +303,9 @@ def st_points(paper: BeatPaper, measurements: Measurements, theme: Theme) -> go.
 
 def calibration(paper: BeatPaper, theme: Theme) -> go.Scatter:
     """The pulse of 1 mV and 0.2 s at the left of every row, NaN between rows."""
-    x_mm, y_mm = calibration_pulses(SPEED_MM_S, len(ROWS), paper.y_mm)
+    x_mm, y_mm = calibration_pulses(
+        SPEED_MM_S, [(float(paper.y_mm(row, 0)), (GAIN_MM_MV,)) for row in range(len(ROWS))]
+    )
     style = {"color": theme.trace, "width": TRACE_WIDTH_PX}
     return go.Scatter(x=x_mm, y=y_mm, mode="lines", line=style, name="1 mV", hoverinfo="skip")
 
@@ -309,6 +313,18 @@ def calibration(paper: BeatPaper, theme: Theme) -> go.Scatter:
 def panels() -> list[tuple[int, int, str]]:
     """Row, column and lead of every panel, row by row."""
     return [(row, column, lead) for row, leads in enumerate(ROWS) for column, lead in enumerate(leads)]
+
+
+def panel_places(paper: BeatPaper) -> list[dict]:
+    """Where each panel stands, what its gain is, and from where to where its own time runs."""
+    places = []
+    for row, column, _ in panels():
+        left_mm = float(paper.x_mm(column, -paper.before_s))
+        time_mm = [left_mm, left_mm + paper.span_s * SPEED_MM_S]
+        places.append(
+            {"foot_mm": paper.row_foot_mm(row), "left_mm": left_mm, "time_mm": time_mm, "gain_mm_mv": GAIN_MM_MV}
+        )
+    return places
 
 
 def times_s(beat: MedianBeat) -> np.ndarray:

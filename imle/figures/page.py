@@ -62,11 +62,12 @@ def explanation_page(reading: Reading) -> str:
 
 
 def measured_lines(measurements: Measurements | None) -> list[str]:
-    """Rate, intervals and axis; why some are n/a; the ST levels."""
+    """Rate, intervals and axis; why some are n/a; the ST levels; what must be read with them."""
     if measurements is None:
         return []
     cells = " · ".join(f"{title} {value}" for title, value, _ in measurement_cells(measurements))
-    return [line for line in (cells, missing_text(measurements), st_text(measurements)) if line]
+    lines = cells, missing_text(measurements), st_text(measurements), *measurements.remarks
+    return [line for line in lines if line]
 
 
 def statements_section(statements: Sequence[tuple[str, str, float]], stated_by: str) -> str:

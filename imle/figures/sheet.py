@@ -79,7 +79,7 @@ def sheet_figure(
     opacity: float = 0.9,
     dark: bool = False,
     speed_mm_s: float = 25,
-    gain_mm_mv: float = 10,
+    gain_mm_mv: float | tuple[float, float] = 10,
     outline: Outline | None = None,
 ) -> go.Figure:
     """The first ten seconds of `ecg`, at its own sampling rate, with a heatmap (12, 1000) at 100 Hz over it.
@@ -89,10 +89,10 @@ def sheet_figure(
     legend. Attention is one such heatmap, the attribution of a label another; a signed one comes as its positive part,
     since the scale begins at 0. `outline` is framed and named under the sheet. Figure coordinates are millimetres
     of paper, 1 mm across locked to 1 mm up; a sheet wider than ten seconds at 25 mm/s begins at its left end and is
-    dragged. `layout.meta` tells a page where the rows stand (`row_feet_mm`, `row_mm`), from where to where time
-    runs (`time_mm`), and the width over the height at which the view fills its box (`across`). BadChoice for an
-    unknown layout or overlay, a speed or gain that is not positive, an opacity outside 0..1, or a heatmap of
-    another shape.
+    dragged. gain_mm_mv: of all leads, or a pair: of the limb leads, and of the chest leads. `layout.meta` tells a page
+    of each panel where it stands and what its gain is (`panels`, `row_mm`), and the width over the height at which
+    the view fills its box (`across`). BadChoice for an unknown layout or overlay, a speed or gain that is not positive,
+    an opacity outside 0..1, or a heatmap of another shape.
     """
     if overlay not in OVERLAYS:
         raise BadChoice(f"there is no overlay {overlay!r}; choose one of {', '.join(OVERLAYS)}")
@@ -289,7 +289,7 @@ def names(name: str, places: list[tuple[Panel, float]], sheet: Sheet, theme: The
     low = LAYOUTS[sheet.layout].row_mm <= LOW_ROW_MM
     return go.Scatter(
         x=[float(sheet.x_mm(time_s)) + 1 for _, time_s in places],
-        y=[sheet.y_mm(panel.row, 0) + 2 if low else sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
+        y=[sheet.zero_mm(panel.row) + 2 if low else sheet.row_foot_mm(panel.row) + sheet.row_mm - 0.5 for panel, _ in places],
         text=[f"<b>{panel.lead}</b>" for panel, _ in places],
         mode="text",
         textposition="top right" if low else "bottom right",
@@ -311,15 +311,23 @@ def sheet_layout(sheet: Sheet, ecg: Ecg, theme: Theme, with_legend: bool, more: 
     parts = [*sheet.scale_parts(ecg), *more, *([beyond_view(sheet)] if sheet.view_mm < sheet.width_mm else [])]
     text = in_lines(parts, FOOT_CHARACTERS_WITH_LEGEND if with_legend else FOOT_CHARACTERS)
     layout["annotations"] = [foot_note(text, theme)]
-    layout["uirevision"] = f"{ecg.id} {sheet.layout} {sheet.speed_mm_s:g} {sheet.gain_mm_mv:g}"
-    feet_mm = [sheet.row_foot_mm(row) for row in range(sheet.row_count)]
+    layout["uirevision"] = f"{ecg.id} {sheet.layout} {sheet.speed_mm_s:g} {sheet.gain}"
     layout["meta"] = {
         "across": across(sheet, layout["margin"]),
-        "row_feet_mm": feet_mm,
         "row_mm": sheet.row_mm,
-        "time_mm": [float(sheet.x_mm(0)), float(sheet.x_mm(MODEL_SECONDS))],
+        "panels": [panel_place(sheet, panel) for panel in sheet.panels],
     }
     return layout
+
+
+def panel_place(sheet: Sheet, panel: Panel) -> dict:
+    """Where a panel stands, what its gain is, and from where to where the time of its row runs."""
+    return {
+        "foot_mm": sheet.row_foot_mm(panel.row),
+        "left_mm": float(sheet.x_mm(panel.start_s)),
+        "time_mm": [float(sheet.x_mm(0)), float(sheet.x_mm(MODEL_SECONDS))],
+        "gain_mm_mv": sheet.gain.in_lead(panel.lead),
+    }
 
 
 def paper_layout(sheet: Sheet, theme: Theme) -> dict:

@@ -78,9 +78,13 @@ def missing_text(measurements: Measurements) -> str:
 
 
 def st_text(measurements: Measurements) -> str:
-    """`ST at J + 60 ms, mV: I −0.01, II +0.02, ...`; empty where it could not be measured."""
-    levels = [f"{lead} {signed(st.value)}" for lead, st in measurements.st_mv.items() if st.value is not None]
-    return f"ST at J + 60 ms, mV: {', '.join(levels)}" if levels else ""
+    """`ST at J + 60 ms, mV: I −0.01, II n/a (a flat line in 9 of 11 beats), ...`; empty where no lead could be measured."""
+    levels = [
+        f"{lead} {signed(st.value) if st.value is not None else f'n/a ({st.reason})'}"
+        for lead, st in measurements.st_mv.items()
+    ]
+    measured = any(st.value is not None for st in measurements.st_mv.values())
+    return f"ST at J + 60 ms, mV: {', '.join(levels)}" if measured else ""
 
 
 def statement_text(code: str, likelihood: float) -> str:

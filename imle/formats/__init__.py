@@ -27,8 +27,9 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
     """The ECG in a file of any format that a reader here knows, found by its content and its suffix.
 
     Returns the first ten seconds at the file's own sampling rate, leads in the order of LEADS, millivolts; of a longer
-    recording `meta["source_s"]` tells the length in seconds. `hints` tells what the file itself does not. A WFDB record
-    may be named by its .hea, .dat or .mat file, or by their stem.
+    recording `meta["source_s"]` tells the length in seconds. `hints` tells what the file itself does not, and
+    `meta["leads_by_hand"]` that the leads' names are theirs. A WFDB record may be named by its .hea, .dat or .mat file,
+    or by their stem.
     Raises MissingFacts where a hint is needed, DoubtfulFact where another hint may help, and UnreadableEcg(path, reason),
     the reason being one sentence, for everything else that cannot be read.
     """
@@ -38,7 +39,9 @@ def read_ecg(path, hints: Hints | None = None) -> Ecg:
         raise UnreadableEcg(path, _why_not(path))
     try:
         with np.errstate(all="ignore"):  # what overflows is refused as not finite
-            return with_person(reader.read(path, hints), hints.person)
+            ecg = with_person(reader.read(path, hints), hints.person)
+            by_hand = _names_the_leads(reader, path, hints)
+            return replace(ecg, meta=ecg.meta | {"leads_by_hand": list(hints.leads)}) if by_hand else ecg
     except UnreadableEcg:
         raise
     except InvalidEcg as error:
@@ -60,6 +63,16 @@ def _takes(reader, path: Path, hints: Hints, fact: str) -> bool:
     except InvalidEcg:
         return False
     return False
+
+
+def _names_the_leads(reader, path: Path, hints: Hints) -> bool:
+    """Whether the leads of a file that can be read are those of the hint, since it names none itself."""
+    if hints.leads is None:
+        return False
+    try:
+        return "assumed_order" in reader.read(path, replace(hints, leads=None)).meta
+    except InvalidEcg:
+        return True
 
 
 def ecg_files(folder) -> list[Path]:

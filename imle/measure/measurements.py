@@ -11,7 +11,7 @@ from imle.ecg import Ecg, resample
 from imle.leads import LEADS
 from imle.measure.beats import FEWEST_BEATS, FS_HZ, INDEPENDENT, Beats, align_beats, find_beats
 from imle.measure.delineation import WAVE_COLUMNS, waves_beat_by_beat
-from imle.measure.median_beat import MedianBeat, make_median_beat
+from imle.measure.median_beat import MedianBeat, make_median_beat, still_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,7 @@ UNITS = {key: "bpm" if key.startswith("heart_rate") else "°" if key == "axis" e
 
 ST_AFTER_J_S, ST_HALF_S = 0.060, 0.006
 LEAST_NET_SHARE = 0.05
+WIDE_QRS_MS = 120  # from here on
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,20 @@ class Measurements:
     st_mv: dict[str, Measured]
     median_beat: MedianBeat | None
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences that must be read with the values: QT and QTc where a wide QRS complex lengthens them.
+
+        Repolarisation alone is then JT, QT less QRS (AHA/ACCF/HRS 2009, part IV, doi:10.1016/j.jacc.2008.12.014).
+        """
+        qrs_ms, qt_ms = (self.values[key].value for key in ("qrs", "qt"))
+        if None in (qrs_ms, qt_ms) or round(qrs_ms) < WIDE_QRS_MS:
+            return ()
+        jt_ms = round(qt_ms) - round(qrs_ms)
+        return (f"QRS of {qrs_ms:.0f} ms is wide: QT and QTc overestimate repolarisation; JT is {jt_ms} ms.",)
+
     def to_json(self) -> dict:
-        """Everything but the median beat's samples, as JSON types; NaN becomes None."""
+        """Everything as JSON types; NaN becomes None."""
         return {
             "fs_hz": float(self.fs_hz),
             "r_peaks_s": [round(float(r), 3) for r in self.r_peaks_s],
@@ -76,6 +89,7 @@ class Measurements:
             },
             "values": {key: _as_json(measured) for key, measured in self.values.items()},
             "st_mv": {lead: _as_json(measured) for lead, measured in self.st_mv.items()},
+            "remarks": list(self.remarks),
             "median_beat": None if self.median_beat is None else _beat_as_json(self.median_beat),
         }
 
@@ -117,7 +131,8 @@ def measure(ecg: Ecg) -> Measurements:
     if beats.alike.sum() < FEWEST_BEATS:
         return _unmeasured(ecg, beats.r_peaks, "too noisy")
     rates = heart_rates(beats.r_peaks / FS_HZ)
-    beat, missing = make_median_beat(signal_mv, beats)
+    still = still_samples(ecg.signal_mv, ecg.fs_hz, signal_mv.shape[1])
+    beat, missing = make_median_beat(signal_mv, beats, still)
     if beat is None:
         nothing = _unmeasured(ecg, beats.r_peaks, f"fewer than {FEWEST_BEATS} beats alike")
         return replace(nothing, values=nothing.values | rates)
@@ -164,8 +179,11 @@ def intervals(marks_s: dict[str, float], missing: dict[str, str], rr_s: float) -
 def frontal_axis(beat: MedianBeat) -> Measured:
     """Direction of the net QRS area in the frontal plane, from I and aVF: 0° is left, 90° down, in -180..180.
 
-    The augmented lead is smaller than a limb lead by cos 30°. n/a where the area is next to nothing.
+    The augmented lead is smaller than a limb lead by cos 30°. n/a where the area is next to nothing, or where one of the
+    two was a flat line in too many beats.
     """
+    if unrecorded := [f"{lead} {beat.flat[lead]}" for lead in ("I", "aVF") if lead in beat.flat]:
+        return Measured(None, "°", ", ".join(unrecorded))
     first, last = (beat.sample(beat.marks_s[name]) for name in ("QRS_on", "QRS_off"))
     one, foot = (beat.signal_mv[LEADS.index(lead), first : last + 1].astype(float) for lead in ("I", "aVF"))
     net = np.array([one.sum(), foot.sum() * 2 / np.sqrt(3)])
@@ -177,14 +195,15 @@ def frontal_axis(beat: MedianBeat) -> Measured:
 def st_levels(beat: MedianBeat) -> dict[str, Measured]:
     """By lead, the median beat's level 60 ms after the J point, in mV against the level before the QRS complex.
 
-    n/a where that lies beyond the beat, as at 250 bpm.
+    n/a where that lies beyond the beat, as at 250 bpm, and in leads that were a flat line in too many beats.
     """
     at = beat.sample(beat.marks_s["QRS_off"] + ST_AFTER_J_S)
     half = round(ST_HALF_S * beat.fs_hz)
     if at + half >= beat.signal_mv.shape[1]:
         return {lead: Measured(None, "mV", "the next beat begins within 60 ms of the J point") for lead in LEADS}
     levels_mv = beat.signal_mv[:, at - half : at + half + 1].mean(axis=1, dtype=float)
-    return {lead: Measured(float(level_mv), "mV") for lead, level_mv in zip(LEADS, levels_mv, strict=True)}
+    levels = {lead: Measured(float(level_mv), "mV") for lead, level_mv in zip(LEADS, levels_mv, strict=True)}
+    return levels | {lead: Measured(None, "mV", why) for lead, why in beat.flat.items()}
 
 
 def _unmeasured(ecg: Ecg, r_peaks: np.ndarray, reason: str) -> Measurements:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from imle.ecg import MODEL_FS_HZ
+from imle.ecg import FLAT_MV, MODEL_FS_HZ
+from imle.leads import LEADS
 from imle.measure.beats import FEWEST_BEATS, FS_HZ, INDEPENDENT, Beats
 from imle.measure.delineation import mark_waves, qrs_bounds
 
@@ -22,7 +23,8 @@ class MedianBeat:
 
     signal_mv: (12, m) float32 at fs_hz, against the level before the QRS complex. before_s: from its start to the R
     peak. r_peaks_s: R peaks of the beats that were averaged. marks_s: onset, peak and end of the waves in seconds
-    after the R peak, named as the columns of `waves_s`; what was not found is missing.
+    after the R peak, named as the columns of `waves_s`; what was not found is missing. flat: by lead, for those with
+    too few beats in which they are no flat line, a clause that says so; the others' medians leave those beats out.
     """
 
     signal_mv: np.ndarray
@@ -30,16 +32,20 @@ class MedianBeat:
     before_s: float
     r_peaks_s: np.ndarray
     marks_s: dict[str, float] = field(default_factory=dict)
+    flat: dict[str, str] = field(default_factory=dict)
 
     def sample(self, after_r_s: float) -> int:
         """The sample nearest to a time in seconds after the R peak."""
         return round((after_r_s + self.before_s) * self.fs_hz)
 
 
-def make_median_beat(signal_mv: np.ndarray, beats: Beats) -> tuple[MedianBeat | None, dict[str, str]]:
+def make_median_beat(
+    signal_mv: np.ndarray, beats: Beats, still: np.ndarray
+) -> tuple[MedianBeat | None, dict[str, str]]:
     """The median beat of (12, n) at FS_HZ with its waves, and by wave (P, T) why it has none.
 
-    None, and no reasons, where fewer than three beats of one shape lie wholly in the record.
+    still: (12, n) bool, see `still_samples`. None, and no reasons, where fewer than three beats of one shape lie wholly
+    in the record.
     """
     onset, _ = qrs_bounds(beats.template, beats.template.shape[1] // 2)
     before_r = beats.template.shape[1] // 2 - onset + round(2 * LEVEL_S * FS_HZ)
@@ -52,12 +58,19 @@ def make_median_beat(signal_mv: np.ndarray, beats: Beats) -> tuple[MedianBeat | 
     else:
         return None, {}
     marks = mark_waves(cuts[:, INDEPENDENT], before, rr, beats.regular)
+    still_cuts, *_ = cut_out(still, beats.r_peaks[chosen], rr)
+    recorded = ~still_cuts[:, :, marks.samples["QRS_on"] : marks.samples["QRS_off"] + 1].all(axis=2)
     return MedianBeat(
-        signal_mv=np.median(cuts, axis=0).astype(np.float32),
+        signal_mv=median_of(cuts, recorded).astype(np.float32),
         fs_hz=float(FS_HZ),
         before_s=before / FS_HZ,
         r_peaks_s=beats.r_peaks[chosen][whole] / FS_HZ,
         marks_s={name: (at - before) / FS_HZ for name, at in marks.samples.items()},
+        flat={
+            lead: f"a flat line in {len(cuts) - beats_recorded} of {len(cuts)} beats"
+            for lead, beats_recorded in zip(LEADS, recorded.sum(axis=0), strict=True)
+            if beats_recorded < FEWEST_BEATS
+        },
     ), marks.missing
 
 
@@ -85,6 +98,25 @@ def cut_out(signal_mv: np.ndarray, r_peaks: np.ndarray, rr: float) -> tuple[np.n
     whole = (r_peaks >= before) & (r_peaks + after < signal_mv.shape[1])
     cuts = [signal_mv[:, r - before : r + after + 1] for r in r_peaks[whole]]
     return np.array(cuts).reshape(len(cuts), len(signal_mv), before + after + 1), whole, before
+
+
+def still_samples(signal_mv: np.ndarray, fs_hz: float, samples: int) -> np.ndarray:
+    """(12, samples) bool at FS_HZ: where a lead of (12, n) at `fs_hz` stays on one value, as without its electrode.
+
+    Of the record as it was read: interpolated to another rate, a flat line at some millivolts has a ripple.
+    """
+    still = np.abs(np.diff(signal_mv, axis=1)) < FLAT_MV
+    nearest = np.round(np.arange(samples) * fs_hz / FS_HZ).astype(int)
+    return still[:, np.minimum(nearest, still.shape[1] - 1)]
+
+
+def median_of(cuts_mv: np.ndarray, recorded: np.ndarray) -> np.ndarray:
+    """(12, m) of (beats, 12, m): each lead's median over the beats in which it was recorded, (beats, 12) bool.
+
+    Over all beats where these are too few.
+    """
+    counts = recorded | (recorded.sum(axis=0) < FEWEST_BEATS)
+    return np.stack([np.median(cuts_mv[counts[:, i], i], axis=0) for i in range(cuts_mv.shape[1])])
 
 
 def average_over_beats(heatmap: np.ndarray, median_beat: MedianBeat) -> np.ndarray:

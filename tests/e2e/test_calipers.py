@@ -47,6 +47,13 @@ PITCH = f"""(() => {{
 }})()"""
 
 
+# How far apart, in mm, the first two panels begin.
+APART_MM = f"""(() => {{
+    const [first, second] = document.querySelector('{SHEET} .js-plotly-plot').layout.meta.panels;
+    return second.left_mm - first.left_mm;
+}})()"""
+
+
 def crossing(page, across: int, down: int) -> tuple[float, float]:
     paper = paper_on(page)
     return paper["across"][across], paper["down"][down]
@@ -118,6 +125,32 @@ def test_two_points_give_their_time_rate_and_voltage(page, address, speed, gain,
     words = in_words(ACROSS_MM, UP_MM, float(speed), float(gain))
     expect(read_out(page)).to_have_text(words)
     expect(page.locator(f"{SHEET} .calipers .plate text")).to_have_text(words)
+
+
+def test_the_voltage_is_by_the_gain_of_the_lead(page, address):
+    """At 10/5 the same height is twice the voltage in a chest lead; by one gain for all, LVH would be halved."""
+    open_sheet(page, address, gain="10/5", layout="3x4")
+    for left, gain in ((START[0], 10), (START[0] + 60, 5)):  # aVL, then V2
+        page.keyboard.press("Escape")
+        page.keyboard.press("m")
+        drag(page, crossing(page, left, START[1]), crossing(page, left + ACROSS_MM, START[1] - UP_MM))
+        expect(read_out(page)).to_have_text(f"{in_words(ACROSS_MM, UP_MM, gain=gain)} · at {gain} mm/mV")
+
+
+def test_the_median_beats_are_measured_on_their_own_paper(page, address):
+    """At 50 mm/s, by the sheet's 25, every interval would be twice as long; one beat has no rate, and none to march."""
+    open_sheet(page, address, layout="median", gain="5")
+    page.keyboard.press("m")
+    drag(page, crossing(page, 90, 40), crossing(page, 105, 35))  # in aVR
+    expect(read_out(page)).to_have_text("300 ms · 0.50 mV")
+    apart_mm = round(page.evaluate(APART_MM))
+    drag(page, centre(handles(page).nth(1)), crossing(page, 105 + apart_mm, 35))  # the same time of the beat in V1
+    expect(read_out(page)).to_have_text("300 ms · 0.50 mV")
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    page.keyboard.press("Enter")
+    expect(read_out(page)).to_have_text(re.compile(r"\d+ ms · 0\.00 mV"))
+    expect(page.get_by_role("button", name="March-out")).to_be_hidden()
 
 
 def test_a_measurement_downwards_and_one_too_short_for_a_beat(sheet):

@@ -75,4 +75,9 @@ def heat_json(heat: Heat) -> dict:
 
 
 def _sheet_json(sheet: Sheet) -> dict:
-    return {"layout": sheet.layout, "speed_mm_s": sheet.speed_mm_s, "gain_mm_mv": sheet.gain_mm_mv}
+    return {
+        "layout": sheet.layout,
+        "speed_mm_s": sheet.speed_mm_s,
+        "gain_mm_mv": sheet.gain.limb_mm_mv,
+        "chest_gain_mm_mv": sheet.gain.chest_mm_mv,
+    }

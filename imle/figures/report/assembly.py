@@ -122,7 +122,10 @@ def draw_head(page: Axes, reading: Reading) -> None:
 
 
 def draw_measurements(page: Axes, measurements: Measurements) -> float:
-    """One line of them, under it in small print why some are n/a, and the ST levels; returns how high the sheet may reach."""
+    """One line of them, under it in small print what must be read with them and why some are n/a, and the ST levels.
+
+    Returns how high the sheet may reach.
+    """
     cells = words.measurement_cells(measurements)
     widths = [width_mm(title, "small") + 1.5 + width_mm(value, "value", "bold") for title, value, _ in cells]
     gap = (WIDTH_MM - sum(widths)) / (len(cells) - 1)
@@ -133,7 +136,8 @@ def draw_measurements(page: Axes, measurements: Measurements) -> float:
         write(page, x + width, MEASUREMENTS_MM, value, "value", ha="right", **style)
         x += width + gap
     y = MEASUREMENTS_MM - 1.5
-    for text in filter(None, (words.missing_text(measurements), words.st_text(measurements))):
+    beside = " ".join(filter(None, (*measurements.remarks, words.missing_text(measurements))))
+    for text in filter(None, (beside, words.st_text(measurements))):
         for line in wrapped(text, WIDTH_MM, "note", most_lines=2):
             y -= pitch_mm("note")
             write(page, LEFT_MM, y + 0.5, line, "note", LIGHT.muted)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from itertools import product
 
 from imle.ecg import Ecg
+from imle.figures.gain import Gain
 from imle.figures.geometry import USUAL_GAIN_MM_MV, USUAL_SPEED_MM_S, Sheet, centred_mv
 
 ROOM_MM = (270, 145)
 USUAL_LAYOUT = "3x4+II"
-LOWER_GAINS_MM_MV = (10, 5)
+# The limb leads keep their gain as long as they can: it is the chest leads that are tall.
+LOWER_GAINS_MM_MV = (10, (10, 5), 5)
 
 
 def on_paper(asked: Sheet, ecg: Ecg, taken_mm: float = 0) -> tuple[Sheet, str]:
@@ -23,16 +25,22 @@ def on_paper(asked: Sheet, ecg: Ecg, taken_mm: float = 0) -> tuple[Sheet, str]:
     keeps the usual gain or less, and its waves are cut at the edge of the paper.
     """
     layouts = dict.fromkeys((asked.layout, USUAL_LAYOUT))
-    gains = [asked.gain_mm_mv, *(gain for gain in LOWER_GAINS_MM_MV if gain < asked.gain_mm_mv)]
+    gains = [asked.gain_mm_mv, *(gain for gain in LOWER_GAINS_MM_MV if is_lower(Gain.of(gain), asked.gain))]
     speeds = dict.fromkeys((asked.speed_mm_s, min(asked.speed_mm_s, USUAL_SPEED_MM_S)))
     for speed, gain, layout in product(speeds, gains, layouts):
         sheet = Sheet(layout, speed, gain).with_room_for(ecg)
         if fits(sheet, taken_mm) and not sheet.cut_leads(centred_mv(ecg)):
             break
     else:
-        usual = Sheet(USUAL_LAYOUT, min(speeds), min(asked.gain_mm_mv, USUAL_GAIN_MM_MV)).with_room_for(ecg)
+        gain = USUAL_GAIN_MM_MV if is_lower(Gain.of(USUAL_GAIN_MM_MV), asked.gain) else asked.gain_mm_mv
+        usual = Sheet(USUAL_LAYOUT, min(speeds), gain).with_room_for(ecg)
         sheet = with_room_on_paper(usual, taken_mm)
     return sheet, difference(asked, sheet, " with the warnings under it" if taken_mm else "")
+
+
+def is_lower(gain: Gain, asked: Gain) -> bool:
+    """Whether some leads are drawn smaller than asked for, and none larger."""
+    return gain != asked and gain.limb_mm_mv <= asked.limb_mm_mv and gain.chest_mm_mv <= asked.chest_mm_mv
 
 
 def fits(sheet: Sheet, taken_mm: float = 0) -> bool:
@@ -61,11 +69,11 @@ def difference(asked: Sheet, drawn: Sheet, beside: str = "") -> str:
         for before, after, words in (
             (asked.layout, drawn.layout, f"in {drawn.layout}"),
             (asked.speed_mm_s, drawn.speed_mm_s, f"at {drawn.speed_mm_s:g} mm/s"),
-            (asked.gain_mm_mv, drawn.gain_mm_mv, f"at {drawn.gain_mm_mv:g} mm/mV"),
+            (asked.gain, drawn.gain, f"at {drawn.gain}"),
         )
         if before != after
     ]
     if not changes:
         return ""
-    wanted = f"{asked.layout} at {asked.speed_mm_s:g} mm/s and {asked.gain_mm_mv:g} mm/mV"
+    wanted = f"{asked.layout} at {asked.speed_mm_s:g} mm/s and {asked.gain}"
     return f"{wanted} does not fit A4 at true scale{beside}; drawn {' and '.join(changes)}."

@@ -20,11 +20,12 @@ class Reading:
     """What a report shows.
 
     ecg: for the eye, at its own rate, perhaps display-filtered. explanation: None while the reader has not revealed
-    the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show. overlay:
-    `band`, `trace` or `off`, at `opacity` in 0..1. cautions: by method, sentences on what its heatmaps do not show
-    (see `imle.figures.cautions`). remarks: what is unusual about the ECG as it was read (see `imle.remarks`), which a
-    display filter may hide. card: of the model that answered. statements: (code, description, likelihood in %, 0 for
-    none given) of whoever read the record.
+    the model's opinion. heats: the heatmaps that are shown, a sheet for each; none where there is none to show.
+    gain_mm_mv: of all leads, or a pair: of the limb leads, and of the chest leads. overlay: `band`, `trace` or `off`,
+    at `opacity` in 0..1. cautions: by method, sentences on what its heatmaps do not show (see `imle.figures.cautions`).
+    remarks: what is unusual about the ECG as it was read (see `imle.remarks`), which a display filter may hide. card:
+    of the model that answered. statements: (code, description, likelihood in %, 0 for none given) of whoever read the
+    record.
     Raises BadChoice for an unknown layout or overlay, or a speed, gain or opacity out of range.
     """
 
@@ -34,7 +35,7 @@ class Reading:
     heats: tuple[Heat, ...] = ()
     layout: str = "3x4+II"
     speed_mm_s: float = 25
-    gain_mm_mv: float = 10
+    gain_mm_mv: float | tuple[float, float] = 10
     overlay: str = "band"
     opacity: float = 0.9
     cautions: Mapping[str, Sequence[str]] = field(default_factory=dict)
