@@ -202,7 +202,8 @@ def evaluate(
     print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
     if calibrate:
         print(f"  temperature {report['temperature']:.4f} and the thresholds of best F1 are in {model_folder(model)}")
-    for name, row in {**report["metrics"], **report["auc_by_label"]}.items():
+    if_calibrated = {"ece if calibrated": report["perfectly_calibrated"]["ece"]}
+    for name, row in {**report["metrics"], **if_calibrated, **report["auc_by_label"]}.items():
         if row["value"] is not None:
             print(f"  {name:18} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")
 
