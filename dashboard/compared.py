@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from imle.errors import Refusal, brief
-from imle.evaluation.calibration import reliability
+from imle.evaluation.calibration import reliability, shares_if_calibrated
 from imle.evaluation.curves import precision_recall_curve, roc_curve
 from imle.evaluation.published_figures import PublishedGroup
 from imle.evaluation.results import RESULTS, Result, read_result, read_truth, shipped
@@ -156,7 +156,7 @@ def chance(model: Compared, measure: str) -> dict[str, float]:
 def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
     """`roc`, `precision_recall` and `reliability` of one label; of each the first two columns are x and y."""
     y, p = model.of_label(label)
-    bins = reliability(y, p)
+    bins = reliability(y, p).join(shares_if_calibrated(p))
     first = ["mean_probability", "true_share", "records"]
     return {
         "roc": roc_curve(y, p),

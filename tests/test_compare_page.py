@@ -178,6 +178,8 @@ def test_every_chosen_model_is_in_each_picture_with_a_line_of_its_own(compare):
             if trace["name"] in (*TITLES[:2], "Young (unfinished, 6 of 40 epochs)")
         ]
         assert len({(line["color"], line["dash"]) for line in lines}) == len(MODELS)
+    band = next(trace for trace in pictures["curve_Reliability"]["data"] if trace["name"] == "band")
+    assert band["fill"] == "toself" and len(band["x"]) == len(band["y"]) > 4
 
 
 def test_choosing_models_and_fold_shows_those_alone(compare, made_up):

@@ -23,6 +23,7 @@ from imle.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
+    shares_if_calibrated,
     uncalibrated,
 )
 from imle.evaluation.comparison import compare
@@ -102,6 +103,16 @@ def test_a_perfectly_calibrated_model_has_a_calibration_error_too():
     own = error_if_calibrated(p, exclusive=False)
     assert own.low < expected_calibration_error(y, p) < own.high
     assert expected_calibration_error(y, 1 / (1 + np.exp(-3 * logits))) > 2 * own.high
+
+
+def test_the_band_of_a_reliability_diagram_holds_95_percent_of_what_is_calibrated():
+    """Bins out of step with the diagram's, or too narrow a band, would call chance a fault."""
+    p = np.repeat([0.03, 0.5, 0.97], [2000, 100, 50])
+    band = shares_if_calibrated(p)
+    assert len(band) == len(reliability(np.zeros(len(p)), p)) == 3
+    half = 1.96 * np.sqrt(0.25 / 100)
+    np.testing.assert_allclose(band.loc[1], [0.5 - half, 0.5 + half], atol=0.03)
+    assert band.loc[0, "highest"] < 0.05 and band.loc[2, "highest"] == 1
 
 
 def test_of_labels_that_exclude_each_other_one_is_drawn():

@@ -63,6 +63,18 @@ def reliability(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
+def shares_if_calibrated(p: np.ndarray, draws: int = PERFECT_DRAWS, seed: int = 0) -> pd.DataFrame:
+    """Where `true_share` of a perfectly calibrated model of these (n,) probabilities lies in 95 % of `draws`.
+
+    A row a row of `reliability`: lowest, highest. Drawn as in `error_if_calibrated`.
+    """
+    [true] = come_true(np.asarray(p, np.float64)[:, None], False, draws, np.random.default_rng(seed))
+    in_bin = np.eye(BINS)[_bins(p)]
+    in_bin = in_bin[:, in_bin.any(axis=0)]
+    ends = [interval_of(np.nan, shares) for shares in (true @ in_bin / in_bin.sum(axis=0)).T]
+    return pd.DataFrame({"lowest": [end.low for end in ends], "highest": [end.high for end in ends]})
+
+
 def fit_temperature(y: np.ndarray, logits: np.ndarray, link: Link) -> float:
     """The temperature T for which logits / T have the least cross-entropy, as `link` has it, over (n, k) truths.
 
