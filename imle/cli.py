@@ -433,6 +433,10 @@ def trust(
     method: Annotated[
         list[str] | None, typer.Option(help="One to measure; may be given again.", show_default="all")
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="One of records, cascade, sanity, planted; may be given again.", show_default="all"),
+    ] = None,
     engine: Engine = None,
 ):
     """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth.
@@ -450,7 +454,7 @@ def trust(
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
         with telling_bar() as tell:
-            rows = measure_trust(predictor, data, out, records, methods=method, tell=tell)
+            rows = measure_trust(predictor, data, out, records, methods=method, parts=part, tell=tell)
     print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
     for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))
