@@ -297,6 +297,10 @@ def test_a_part_is_measured_alone(tmp_path, monkeypatch):
     kept = json.loads(out.read_text())
     assert {row["measure"] for row in kept["rows"]} == set(kept["definitions"]) == {"sanity"}
     assert (kept["parts"], kept["draws"]) == (["sanity"], 2)
+    (tmp_path / "t.json.steps").mkdir()
+    (tmp_path / "t.json.steps" / "run.json").write_text(json.dumps({"records": 1}))  # as they were
+    with pytest.raises(BadChoice, match="holds the steps of another run"):
+        trust_table.trust(predictor, PtbXl(DEMO_COHORT), out, 1, methods=["saliency"], parts=["sanity"])
     with pytest.raises(BadChoice, match="there is no part 'deletion'; choose one of records, cascade, sanity, planted"):
         trust_table.trust(predictor, PtbXl(DEMO_COHORT), out, 1, parts=["deletion"])
 
