@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from imle.errors import Refusal, brief
-from imle.evaluation.calibration import reliability
+from imle.evaluation.calibration import reliability, shares_if_calibrated
 from imle.evaluation.curves import precision_recall_curve, roc_curve
 from imle.evaluation.published_figures import PublishedGroup
 from imle.evaluation.results import RESULTS, Result, read_result, read_truth, shipped
@@ -30,11 +30,13 @@ MEASURES = {
 # Those that have no threshold; the others hold at each model's own, chosen on fold 9.
 WITHOUT_THRESHOLD = ("ROC-AUC", "Average precision")
 HEADLINES = {"macro_auc": "Macro ROC-AUC", "mean_accuracy": "Mean accuracy, %", "published_max_f1": "Max F1"}
+# Where a report has each, and what it is called.
 FURTHER = {
-    "macro_ap": "Macro average precision",
-    "macro_f1": "Macro F1 at thresholds",
-    "brier": "Brier score",
-    "ece": "Expected calibration error",
+    ("metrics", "macro_ap"): "Macro average precision",
+    ("metrics", "macro_f1"): "Macro F1 at thresholds",
+    ("metrics", "brier"): "Brier score",
+    ("metrics", "ece"): "Expected calibration error",
+    ("perfectly_calibrated", "ece"): "The same, if perfectly calibrated",
 }
 GROUPS = {"sex": "Sex", "age": "Age, years", "device": "Device", "validated": "Validated by a human"}
 FIGURE = ("value", "low", "high")
@@ -154,7 +156,7 @@ def chance(model: Compared, measure: str) -> dict[str, float]:
 def curves(model: Compared, label: str) -> dict[str, pd.DataFrame]:
     """`roc`, `precision_recall` and `reliability` of one label; of each the first two columns are x and y."""
     y, p = model.of_label(label)
-    bins = reliability(y, p)
+    bins = reliability(y, p).join(shares_if_calibrated(p))
     first = ["mean_probability", "true_share", "records"]
     return {
         "roc": roc_curve(y, p),
@@ -183,15 +185,18 @@ def headline_rows(models: dict[str, Compared], published: Sequence[PublishedGrou
 
 
 def further_rows(models: dict[str, Compared]) -> pd.DataFrame:
-    """The figures that nobody published: group, value (the figure's name), then a model's value, low and high a row."""
-    return pd.DataFrame(
+    """The figures that nobody published: a row a figure and model, with the model's value, low and high.
+
+    A figure that no report has, as those of old lack some, has no row.
+    """
+    rows = pd.DataFrame(
         [
-            {"model": title, "group": "All records", "row": name, "records": own.report["records"]}
-            | own.figure("metrics", metric)
-            for metric, name in FURTHER.items()
+            {"model": title, "group": "All records", "row": name, "records": own.report["records"]} | own.figure(*path)
+            for path, name in FURTHER.items()
             for title, own in models.items()
         ]
     )
+    return rows[rows.groupby("row")["value"].transform("count") > 0]
 
 
 def infarction_rows(results: Sequence[Result], fold: int) -> pd.DataFrame:

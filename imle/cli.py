@@ -202,7 +202,8 @@ def evaluate(
     print(f"{report['model']} ({report['engine']}) on fold {fold} of {report['data']}, {report['records']} records")
     if calibrate:
         print(f"  temperature {report['temperature']:.4f} and the thresholds of best F1 are in {model_folder(model)}")
-    for name, row in {**report["metrics"], **report["auc_by_label"]}.items():
+    if_calibrated = {"ece if calibrated": report["perfectly_calibrated"]["ece"]}
+    for name, row in {**report["metrics"], **if_calibrated, **report["auc_by_label"]}.items():
         if row["value"] is not None:
             print(f"  {name:18} {row['value']:.4f}  ({row['low']:.4f} to {row['high']:.4f})")
 
@@ -432,6 +433,10 @@ def trust(
     method: Annotated[
         list[str] | None, typer.Option(help="One to measure; may be given again.", show_default="all")
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="One of records, cascade, sanity, planted; may be given again.", show_default="all"),
+    ] = None,
     engine: Engine = None,
 ):
     """How far a model's explanations can be trusted: methods by faithfulness, sanity, stability and planted truth.
@@ -449,7 +454,7 @@ def trust(
         predictor = load_model(model, engine)
         data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
         with telling_bar() as tell:
-            rows = measure_trust(predictor, data, out, records, methods=method, tell=tell)
+            rows = measure_trust(predictor, data, out, records, methods=method, parts=part, tell=tell)
     print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
     for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))

@@ -1,6 +1,7 @@
 """The compare page, run by Streamlit's AppTest on made-up results of three models, one of them unfinished."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import state
 from dashboard.cohort import Filters, matching, open_cohort
-from dashboard.compared import SPLITS, best_first, on_fold, read_results, titles
+from dashboard.compared import FURTHER, SPLITS, best_first, further_rows, on_fold, read_results, titles
 from dashboard.confusion_cell import CELL_WORDS, ConfusionCell, read_cell, records_in
 from dashboard.widgets.compare_symbols import OUTLINES
 from imle.evaluation import results
@@ -91,6 +92,8 @@ def test_our_figures_stand_beside_the_published_ones_which_are_said_to_flatter(c
         found = report(made_up, name)["metrics"]["macro_auc"]
         assert f"<b>{found['value']:.4f}</b> <i>{found['low']:.4f}–{found['high']:.4f}</i>" in table
     assert "<b>0.9216</b>" in table and "<b>88.85</b>" in table and "<b>0.8057</b>" in table
+    row = FURTHER["perfectly_calibrated", "ece"]
+    assert row in table and f"**{row}** the same error of a perfectly calibrated model" in texts(app)
     assert "chosen on their test fold, n = 2,163, PTB-XL 1.0.1, which flatters them" in table
 
 
@@ -111,6 +114,19 @@ def test_an_unfinished_run_is_marked_in_table_legend_and_dots(compare):
     }  # fmt: skip
     assert "Hollow: unfinished training." in texts(app)
     assert "Hollow" not in texts(compare(models=["Sharp", "Dull"]))
+
+
+def test_beside_the_calibration_error_stands_that_of_a_perfect_model(shipped):
+    """An error of 0.02 would be read as a fault though most of it is chance; a report of old must still open without that row."""
+    found, truth = read_results()
+    models = on_fold(found, truth, 10)
+    row, own = FURTHER["perfectly_calibrated", "ece"], models["Sharp"]
+    rows = further_rows(models).set_index(["row", "model"])
+    assert rows.loc[(row, "Sharp"), "value"] == own.report["perfectly_calibrated"]["ece"]["value"]
+    old = replace(own, report={key: part for key, part in own.report.items() if key != "perfectly_calibrated"})
+    assert row not in set(further_rows({"Sharp": old})["row"])
+    mixed = further_rows(models | {"Sharp": old}).set_index(["row", "model"])["value"]
+    assert np.isnan(mixed[row, "Sharp"]) and mixed[row, "Dull"] > 0
 
 
 def test_dots_by_label_stand_in_the_order_of_the_table(compare):
@@ -162,6 +178,8 @@ def test_every_chosen_model_is_in_each_picture_with_a_line_of_its_own(compare):
             if trace["name"] in (*TITLES[:2], "Young (unfinished, 6 of 40 epochs)")
         ]
         assert len({(line["color"], line["dash"]) for line in lines}) == len(MODELS)
+    band = next(trace for trace in pictures["curve_Reliability"]["data"] if trace["name"] == "band")
+    assert band["fill"] == "toself" and len(band["x"]) == len(band["y"]) > 4
 
 
 def test_choosing_models_and_fold_shows_those_alone(compare, made_up):

@@ -18,9 +18,12 @@ from imle.errors import BadChoice
 from imle.evaluation import results
 from imle.evaluation.calibration import (
     calibrated,
+    come_true,
+    error_if_calibrated,
     expected_calibration_error,
     fit_temperature,
     reliability,
+    shares_if_calibrated,
     uncalibrated,
 )
 from imle.evaluation.comparison import compare
@@ -88,6 +91,37 @@ def test_calibration_error_by_hand():
     """Bins of one label: three records told 0.9 of which two come true, one told 0.1 that does not."""
     y, p = np.array([[1], [1], [0], [0]], np.float32), np.array([[0.9], [0.9], [0.9], [0.1]])
     assert expected_calibration_error(y, p) == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.1)
+
+
+def test_a_perfectly_calibrated_model_has_a_calibration_error_too():
+    """An error of 0.02 reads as a fault where 0.018 of it is what chance gives the best model there could be."""
+    found = error_if_calibrated(np.full((1000, 2), 0.5), exclusive=False)
+    assert found.value == pytest.approx(np.sqrt(0.5 / (np.pi * 1000)), rel=0.08)  # mean |share - 0.5| of a binomial
+    assert found.low < found.value < found.high
+    y, logits = drawn(2000)
+    p = 1 / (1 + np.exp(-logits))
+    own = error_if_calibrated(p, exclusive=False)
+    assert own.low < expected_calibration_error(y, p) < own.high
+    assert expected_calibration_error(y, 1 / (1 + np.exp(-3 * logits))) > 2 * own.high
+
+
+def test_the_band_of_a_reliability_diagram_holds_95_percent_of_what_is_calibrated():
+    """Bins out of step with the diagram's, or too narrow a band, would call chance a fault."""
+    p = np.repeat([0.03, 0.5, 0.97], [2000, 100, 50])
+    band = shares_if_calibrated(p)
+    assert len(band) == len(reliability(np.zeros(len(p)), p)) == 3
+    half = 1.96 * np.sqrt(0.25 / 100)
+    np.testing.assert_allclose(band.loc[1], [0.5 - half, 0.5 + half], atol=0.03)
+    assert band.loc[0, "highest"] < 0.05 and band.loc[2, "highest"] == 1
+
+
+def test_of_labels_that_exclude_each_other_one_is_drawn():
+    """Drawn each for itself, a record of an infarction model would have two labels or none, which none has."""
+    p = np.repeat([[0.25, 0.5, 0.25]], 4000, axis=0)
+    true = np.array(list(come_true(p, True, 1, np.random.default_rng(0))))
+    assert (true.sum(axis=0) == 1).all()
+    np.testing.assert_allclose(true.mean(axis=(1, 2)), p[0], atol=0.03)
+    assert error_if_calibrated(np.ones((9, 1)), exclusive=True).high == 0
 
 
 def test_the_calibration_error_is_the_gap_of_the_reliability_diagram():
@@ -159,6 +193,7 @@ def test_a_report_holds_every_figure_with_interval_and_definition():
     assert set(report["metrics"]) == names
     assert all(row["definition"] for row in report["metrics"].values())
     rows = [*report["metrics"].values(), *report["uncalibrated"].values(), *report["auc_by_label"].values()]
+    rows += [*report["perfectly_calibrated"].values()]
     rows += [*report["average_precision_by_label"].values(), *(own["macro_auc"] for own in report["subgroups"])]
     rows += [
         own[rate] for own in report["confusion"].values() for rate in ("sensitivity", "specificity", "precision", "f1")
@@ -246,6 +281,16 @@ def test_the_model_card_names_groups_that_fare_worse():
     assert "\n- sex F: " in text
     assert "\n- sex M" not in text
     assert "Research use only" in text
+
+
+def test_the_model_card_says_what_error_a_perfectly_calibrated_model_has():
+    """Beside 0 an error that is all chance looks like a fault; a report of old has no such figure and still makes a card."""
+    report = evaluate(answers(), CARD, training_of(CARD, WEIGHTS), samples=20)
+    row = report["perfectly_calibrated"]["ece"]
+    text = model_card("mine", CARD, {9: report})
+    assert f"| {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f}) |" in text
+    del report["perfectly_calibrated"]
+    assert "| n/a |" in model_card("mine", CARD, {9: report})
 
 
 def test_predictions_of_another_model_are_not_overwritten(tmp_path):

@@ -1,7 +1,7 @@
 """Measures of trust against closed forms: linear models whose curves can be written down, heatmaps that are right or random."""
 
+import itertools
 import json
-from itertools import islice
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ from imle.explain.cells import cell_sums, over_samples, rank_correlation
 from imle.explain.faithfulness import SHARES, area_under, by_relevance, deletion_auc, hiding_curve, insertion_auc
 from imle.explain.faithfulness import random_auc as by_chance
 from imle.explain.planted import planted_labels, planted_mass
-from imle.explain.sanity import cascade, similarity
+from imle.explain.sanity import cascade, drawn_anew, similarity
 from imle.explain.stability import under_noise, under_shift
 from imle.explain.steps import Steps
 from imle.labels import INFARCTIONS, LABELS
@@ -234,11 +234,12 @@ def test_records_are_drawn_with_the_label_that_is_explained():
 def made_up_values() -> pd.DataFrame:
     rng = np.random.default_rng(0)
     rows = [
-        {"case": case, "group": group, "method": method, "measure": "insertion_auc", "value": rng.normal(mean, 0.1)}
+        {"case": case, "group": group, "method": method, "measure": "insertion_auc", "draw": 0,
+         "value": rng.normal(mean, 0.1)}
         for group, n in (("MI", 30), ("CD", 3))
         for case in range(n)
         for method, mean in (("saliency", 0.2), ("occlusion", 0.6))
-    ]
+    ]  # fmt: skip
     values = pd.DataFrame(rows)
     values.loc[0, "value"] = np.nan
     return values
@@ -255,6 +256,53 @@ def test_the_table_has_means_with_intervals_of_the_defined_values():
     half = 1.96 * own.std(ddof=0) / np.sqrt(29)
     assert row["low"] == pytest.approx(own.mean() - half, abs=0.01)
     assert row["high"] == pytest.approx(own.mean() + half, abs=0.01)
+
+
+def test_what_moves_with_the_random_weights_has_them_in_its_interval():
+    """The sign of a mean over records changed with the draw of weights, and every interval over records alone left that out."""
+    rng = np.random.default_rng(0)
+    of_draw, of_record = np.array([-0.3, -0.1, 0.1, 0.3, 0.5]), rng.normal(0, 0.02, 40)
+    values = pd.DataFrame(
+        [
+            {"case": case, "group": "MI", "method": "saliency", "measure": "sanity", "draw": draw,
+             "value": of_draw[draw] + of_record[case]}
+            for case in range(40) for draw in range(5)
+        ]
+    )  # fmt: skip
+    row = trust_table.summarise(values, samples=2000).iloc[0]
+    assert row["value"] == pytest.approx(0.1 + of_record.mean()) and row["records"] == 40
+    half = 1.96 * of_draw.std(ddof=1) / np.sqrt(5)
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(half, rel=0.15)
+    alone = trust_table.summarise(values[values["draw"] == 0]).iloc[0]
+    assert alone["high"] - alone["low"] < 0.02
+
+
+def test_all_weights_are_drawn_anew_in_every_draw(tmp_path):
+    """The same draw five times would look like five that agree; layers left as they were like a heatmap that shows the record."""
+    keras.utils.set_random_seed(7)  # else what is not trained is the second draw
+    predictor = saved(tmp_path / "trained", models.build("imle_net_plus", filters=(4,), strides=(4,), blocks=(1,)))
+    folders = [predictor.folder, *(drawn_anew(predictor, tmp_path, seed).folder for seed in (0, 1))]
+    for same in zip(*(load_keras(folder).layers for folder in folders), strict=True):
+        kernels = [np.concatenate([w.ravel() for w in layer.get_weights() if w.ndim > 1] or [[]]) for layer in same]
+        if kernels[0].any():
+            assert all((one != other).any() for one, other in itertools.combinations(kernels, 2)), same[0].name
+
+
+def test_a_part_is_measured_alone(tmp_path, monkeypatch):
+    """Five draws of weights by the slowest method take half an hour; with all the rest around them nobody would measure them."""
+    monkeypatch.setattr(trust_table, "DRAWS", 2)
+    predictor = saved(tmp_path / "model", linear_model(np.random.default_rng(0).random((12, 1000))))
+    out = tmp_path / "t.json"
+    trust_table.trust(predictor, PtbXl(DEMO_COHORT), out, 1, methods=["saliency"], parts=["sanity"])
+    kept = json.loads(out.read_text())
+    assert {row["measure"] for row in kept["rows"]} == set(kept["definitions"]) == {"sanity"}
+    assert (kept["parts"], kept["draws"]) == (["sanity"], 2)
+    (tmp_path / "t.json.steps").mkdir()
+    (tmp_path / "t.json.steps" / "run.json").write_text(json.dumps({"records": 1}))  # as they were
+    with pytest.raises(BadChoice, match="holds the steps of another run"):
+        trust_table.trust(predictor, PtbXl(DEMO_COHORT), out, 1, methods=["saliency"], parts=["sanity"])
+    with pytest.raises(BadChoice, match="there is no part 'deletion'; choose one of records, cascade, sanity, planted"):
+        trust_table.trust(predictor, PtbXl(DEMO_COHORT), out, 1, parts=["deletion"])
 
 
 def test_the_table_is_written_as_its_suffix_says(tmp_path):
@@ -291,8 +339,9 @@ def test_the_average_records_attention_is_hidden_over_each_records_own_waves(tmp
     pd.testing.assert_series_equal(table["attention", "deletion_over_average"], gain, check_names=False)
 
 
-def test_the_command_leaves_no_hole_in_its_table(tmp_path):
+def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
     """A measure that fails for one method, or is forgotten, would be missed only by who reads the published table."""
+    monkeypatch.setattr(trust_table, "DRAWS", 1)
     methods = ["saliency", "integrated_gradients", "attention"]
     small = {"filters": (4, 8), "strides": (2, 2), "blocks": (1, 1), "attention_units": 4}
     saved(tmp_path / "model", models.build("imle_net_plus", classes=3, **small), INFARCTIONS, "mi")
@@ -321,13 +370,15 @@ class Killed(Exception):
 
 def test_a_run_that_is_stopped_goes_on_and_gives_the_same_table(tmp_path, monkeypatch):
     """The largest model takes hours; begun anew after every stop it would never end, and a seam must not show."""
-    # Three of the cascade's steps stop and go on as all do, and each is a network to load and trace.
-    monkeypatch.setattr(trust_table, "cascade", lambda *given: islice(cascade(*given), 3))
+    # Two of the cascade's steps, and one draw, stop and go on as all do, and each is a network to load and trace.
+    monkeypatch.setattr(trust_table, "cascade", lambda *given: itertools.islice(cascade(*given), 2))
+    monkeypatch.setattr(trust_table, "DRAWS", 1)
     methods = ["saliency", "attention"]
     small = {"filters": (4,), "strides": (4,), "blocks": (1,), "attention_units": 4}
     keras.utils.set_random_seed(0)
     predictor = saved(tmp_path / "model", models.build("imle_net_plus", **small))
-    data, out, stages = PtbXl(DEMO_COHORT), tmp_path / "out.json", ("explaining", "hiding", "randomising", "simulating")
+    data, out = PtbXl(DEMO_COHORT), tmp_path / "out.json"
+    stages = ("explaining", "hiding", "randomising", "drawing weights anew", "simulating")
     whole = trust_table.trust(predictor, data, tmp_path / "whole.json", 2, methods=methods)
     for number, stage in enumerate(stages):
         told = []

@@ -37,6 +37,18 @@ def test_only_a_method_that_survives_randomisation_is_warned_of(folder):
     assert warning("sharp", "attention", "CD") == ""
 
 
+def test_a_mean_over_draws_counts_before_one_draw(folder):
+    """One draw of random weights may agree by chance, in however many records; the cascade before the last step is no verdict."""
+    rows = [{"method": "saliency", "measure": name, "group": "all", "value": value} for name, value in
+            (("sanity", 0.1), ("sanity_5", 0.9))]  # fmt: skip
+    (folder / "sharp-sanity.json").write_text(json.dumps({"weights": "those of sharp", "draws": 5, "rows": rows}))
+    assert warning("sharp", "saliency") == ""
+    rows[0]["value"] = 0.7
+    (folder / "sharp-sanity.json").write_text(json.dumps({"weights": "those of sharp", "draws": 5, "rows": rows}))
+    trust._read.cache_clear()
+    assert "rank correlation of 0.70" in warning("sharp", "saliency")
+
+
 def test_without_a_table_nothing_is_said(folder):
     """A model of one's own has none; a damaged table must not take the page down."""
     assert warning("mine", "saliency") == ""

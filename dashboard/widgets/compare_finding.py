@@ -142,17 +142,26 @@ def _draw_curves(places, models: dict[str, Compared], label: str, model: Compare
     details = {
         "roc": (((0, 0), (1, 1)), (model.series, 1 - specificity, sensitivity)),
         "precision_recall": (((0, share), (1, share)), (model.series, sensitivity, precision)),
-        "reliability": (((0, 0), (1, 1)), None),
+        "reliability": (((0, 0), (1, 1)), None, _if_calibrated(found[model.series]["reliability"])),
     }
     for place, (kind, (title, axes)) in zip(places, CURVES.items(), strict=True):
         frames = {series: own[kind] for series, own in found.items()}
         with place:
             _curve(title, axes, frames, f"{kind}_{label}_fold{model.report['fold']}", *details[kind])
+            if kind == "reliability":
+                note(f"Grey: {model.series.title}, if perfectly calibrated (95 %).")
 
 
-def _curve(title: str, axes: Axes, frames: dict[Series, object], file: str, reference, point) -> None:
+def _if_calibrated(bins):
+    """Where the model's shares would lie if it were perfectly calibrated, as a band."""
+    return bins.rename(
+        columns={"mean_probability": "x", "low": "from", "lowest": "low", "high": "to", "highest": "high"}
+    )
+
+
+def _curve(title: str, axes: Axes, frames: dict[Series, object], file: str, reference, point, band=None) -> None:
     headed(title, together({series.caption: frame for series, frame in frames.items()}), file)
     st.plotly_chart(
-        unit_curves(frames, axes, reference, point, markers=axes is RELIABILITY_AXES, dark=state.dark()),
+        unit_curves(frames, axes, reference, point, axes is RELIABILITY_AXES, band, dark=state.dark()),
         theme=None, config=CONFIG, key=f"curve_{title}", alt=f"{title}: {axes.y} against {axes.x} of each model.",
     )  # fmt: skip

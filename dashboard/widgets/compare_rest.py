@@ -94,11 +94,17 @@ def infarction_table(results: Sequence[Result], published: Sequence[PublishedGro
 
 def definitions(models: dict[str, Compared]) -> None:
     """What each metric is, in the words of the reports."""
-    report = next(iter(models.values())).report
-    shown = {name: title for name, title in {**HEADLINES, **FURTHER}.items() if name in report["metrics"]}
-    lines = [f"**{title}** {plain(report['metrics'][name]['definition'])}" for name, title in shown.items()]
+    reports = [own.report for own in models.values()]
+    named = {**{("metrics", name): title for name, title in HEADLINES.items()}, **FURTHER}
+    said = {(part, name): _definition(reports, part, name) for part, name in named}
+    lines = [f"**{title}** {plain(said[path])}" for path, title in named.items() if said[path]]
     with st.expander("Definitions"):
-        st.markdown("  \n".join([*lines, f"**Intervals** {plain(report['interval'])}"]))
+        st.markdown("  \n".join([*lines, f"**Intervals** {plain(reports[0]['interval'])}"]))
+
+
+def _definition(reports: Sequence[dict], part: str, name: str) -> str:
+    """In the words of the first report that has the figure; empty where none has it."""
+    return next((report[part][name]["definition"] for report in reports if name in report.get(part, {})), "")
 
 
 def _percent(name: str) -> dict:

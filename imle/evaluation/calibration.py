@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 
 from imle.errors import BadChoice
+from imle.evaluation.bootstrap import Interval, interval_of
 from imle.evaluation.metrics import best_thresholds, over_draws
 from imle.model_folder import Card, read_card, write_card
 from imle.ptbxl.dataset import SELECT_FOLD
 from imle.tasks import Link, task
 
 BINS = 15
+# Times that the labels of a perfectly calibrated model are drawn.
+PERFECT_DRAWS = 200
 TEMPERATURES = (0.05, 20.0)
 DECIMALS = 4
 
@@ -33,6 +37,20 @@ def expected_calibration_error(y: np.ndarray, p: np.ndarray, *, counts: np.ndarr
     return gaps.sum(axis=0).mean(axis=0) / counts.sum(axis=0)
 
 
+def error_if_calibrated(p: np.ndarray, exclusive: bool, draws: int = PERFECT_DRAWS, seed: int = 0) -> Interval:
+    """`expected_calibration_error` of a perfectly calibrated model of these (n, k) probabilities: mean, and 95 % of `draws`.
+
+    Its labels are drawn to be true just as often as it says (consistency resampling, Bröcker & Smith 2007,
+    doi:10.1175/WAF993.1). It is above 0, since in a bin of few records the share of true is never quite the probability.
+    exclusive: a record has exactly one of the labels; otherwise each is drawn for itself.
+    """
+    p = np.asarray(p, np.float64)
+    drawn = come_true(p, exclusive, draws, np.random.default_rng(seed))
+    gaps = [np.abs((own - true) @ np.eye(BINS)[_bins(own)]).sum(axis=1) for own, true in zip(p.T, drawn, strict=True)]
+    errors = np.mean(gaps, axis=0) / len(p)
+    return interval_of(errors.mean(), errors)
+
+
 def reliability(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     """One label's reliability diagram from (n,) truths and probabilities: a row a bin that has records.
 
@@ -43,6 +61,18 @@ def reliability(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     found.insert(0, "low", found.index / BINS)
     found.insert(1, "high", (found.index + 1) / BINS)
     return found.reset_index(drop=True)
+
+
+def shares_if_calibrated(p: np.ndarray, draws: int = PERFECT_DRAWS, seed: int = 0) -> pd.DataFrame:
+    """Where `true_share` of a perfectly calibrated model of these (n,) probabilities lies in 95 % of `draws`.
+
+    A row a row of `reliability`: lowest, highest. Drawn as in `error_if_calibrated`.
+    """
+    [true] = come_true(np.asarray(p, np.float64)[:, None], False, draws, np.random.default_rng(seed))
+    in_bin = np.eye(BINS)[_bins(p)]
+    in_bin = in_bin[:, in_bin.any(axis=0)]
+    ends = [interval_of(np.nan, shares) for shares in (true @ in_bin / in_bin.sum(axis=0)).T]
+    return pd.DataFrame({"lowest": [end.low for end in ends], "highest": [end.high for end in ends]})
 
 
 def fit_temperature(y: np.ndarray, logits: np.ndarray, link: Link) -> float:
@@ -88,3 +118,16 @@ def uncalibrated(p: np.ndarray, temperature: float, link: Link) -> np.ndarray:
 
 def _bins(p: np.ndarray) -> np.ndarray:
     return np.minimum((np.asarray(p, np.float64) * BINS).astype(int), BINS - 1)
+
+
+def come_true(p: np.ndarray, exclusive: bool, draws: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """A label after the other, (draws, n): where it is drawn to be true, by its probability."""
+    if not exclusive:
+        yield from (rng.random((draws, len(p))) < own for own in p.T)
+        return
+    upper = np.cumsum(p, axis=1)
+    place = rng.random((draws, len(p))) * upper[:, -1]
+    lower = np.zeros(len(p))
+    for end in upper.T:
+        yield (lower <= place) & (place < end)
+        lower = end

@@ -13,6 +13,7 @@ import h5py
 
 from imle.errors import BadChoice
 from imle.evaluation.bootstrap import Interval
+from imle.evaluation.calibration import PERFECT_DRAWS
 from imle.labels import LABEL_TITLES
 from imle.model_folder import KERAS_FILE, OPENVINO_FILE, Card, NotAModel, read_card, write_atomically
 from imle.ptbxl.dataset import SELECT_FOLD
@@ -41,6 +42,10 @@ LIMITS = """\
 - {limits}
 - Thresholds maximise F1 on one fold with its share of each label; another population wants other ones.
 - {heatmaps}"""
+IF_CALIBRATED = (
+    "A calibration error is above 0 for a perfectly calibrated model too: the column says what one of these probabilities would "
+    f"have on as many records (labels drawn as often true as it says, {PERFECT_DRAWS} times; in brackets 95 % of the draws)."
+)
 OF_ATTENTION = "A heatmap says where the model looked, not that it was right to."
 TAUGHT_ATTENTION = (
     "Its attention was trained towards the guidelines' leads: agreement with them is no evidence of what it found by "
@@ -61,6 +66,8 @@ class Kept:
 
 
 AS_USUAL = Kept()
+# A figure that reports of old lack.
+UNTOLD = dict.fromkeys(Interval._fields)
 
 
 def write_model_card(folder: Path, results: Path, like: Mapping | None = None) -> None:
@@ -257,11 +264,16 @@ def _calibration(card: Card, reports: dict[int, dict]) -> str:
     rows = [
         [
             f"fold {fold}",
-            *(_shown(part[name]) for name in ("ece", "brier") for part in (report["uncalibrated"], report["metrics"])),
+            *(_shown(report[part]["ece"]) for part in ("uncalibrated", "metrics")),
+            _shown(report.get("perfectly_calibrated", {}).get("ece", UNTOLD)),
+            *(_shown(report[part]["brier"]) for part in ("uncalibrated", "metrics")),
         ]
         for fold, report in reports.items()
     ]
-    heads = ["", "calibration error without", "with temperature", "Brier score without", "with temperature"]
+    heads = [
+        "", "calibration error without", "with temperature", "if perfectly calibrated", "Brier score without",
+        "with temperature",
+    ]  # fmt: skip
     leaning = "too sure" if temperature > 1 else "not sure enough"
     without = (
         "without it the answers hardly differ."
@@ -274,7 +286,7 @@ def _calibration(card: Card, reports: dict[int, dict]) -> str:
         else f"Logits are divided by the temperature {temperature:.4f} (fitted on fold {SELECT_FOLD}, least cross-entropy): "
         f"{without} {task(card.task).link.temperature_keeps}"
     )
-    return f"## Calibration\n\n{said}\n\n{_table(heads, rows)}"
+    return f"## Calibration\n\n{said}\n\n{_table(heads, rows)}\n\n{IF_CALIBRATED}"
 
 
 def _subgroups(report: dict) -> str:

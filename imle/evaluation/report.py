@@ -30,6 +30,10 @@ DEFINITIONS = {
     "ece": f"expected calibration error over {calibration.BINS} equal-width bins of probability, mean of the labels "
     "(interval: draws shifted to the figure, since drawing alone raises it)",
 }
+PERFECTLY_CALIBRATED = (
+    "the same error of a perfectly calibrated model of these probabilities on as many records, whose labels are drawn to be true "
+    f"as often as it says: mean of {calibration.PERFECT_DRAWS} draws (interval: 95 % of them)"
+)
 RATES = ("sensitivity", "specificity", "precision", "f1")
 
 
@@ -198,6 +202,9 @@ def figures(
         "interval": f"{COVERAGE:.0%} percentile bootstrap, {samples} samples of the records",
         "metrics": {name: row | {"definition": DEFINITIONS[name]} for name, row in under("metrics").items()},
         "uncalibrated": under("uncalibrated"),
+        "perfectly_calibrated": {
+            "ece": calibration.error_if_calibrated(p, task.exclusive).as_json() | {"definition": PERFECTLY_CALIBRATED}
+        },
         "auc_by_label": under("auc_by_label"),
         "average_precision_by_label": under("average_precision_by_label"),
         "records_by_label": dict(zip(labels, y.sum(axis=0).astype(int).tolist(), strict=True)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from imle.errors import BadChoice
-from imle.evaluation.bootstrap import SAMPLES, bootstrap
+from imle.evaluation.bootstrap import SAMPLES, over_records_and_repeats
 from imle.explain.agreement import lead_segment_shares, relevance, spread_over
 from imle.explain.attribution import attribute, check_explains, incompleteness, methods_of
 from imle.explain.cohort_agreement import writable
 from imle.explain.faithfulness import deletion_auc, insertion_auc, random_auc
 from imle.explain.planted import planted_labels, planted_mass
-from imle.explain.sanity import STEPS, cascade, similarity
+from imle.explain.sanity import DRAWS, STEPS, cascade, drawn_anew, similarity
 from imle.explain.stability import under_noise, under_shift
 from imle.explain.steps import Steps
 from imle.inference import Predictor
@@ -42,6 +42,9 @@ CHANCE = "chance"
 # And of what the average record's attention gets, laid over each record's own waves: attention of nobody in particular.
 AVERAGE = "average_attention"
 EVERY = "all"
+# What can be measured without the rest: hiding and stability on the records, weights drawn anew step by step, drawn anew all at
+# once, and simulated ECGs.
+PARTS = ("records", "cascade", "sanity", "planted")
 
 DEFINITIONS = {
     "deletion_auc": "mean probability of the label while the most relevant cells (a lead, 100 ms) are hidden first; lower is "
@@ -53,9 +56,11 @@ DEFINITIONS = {
     "insertion_gain": "how far insertion_auc lies above that of random orders of the same record",
     **{
         f"sanity_{step}": f"rank correlation with the heatmap of the model after step {step} of {STEPS} of cascading "
-        "randomisation, from its last layer to all of them; near 0 at the end is right"
-        for step in range(1, STEPS + 1)
+        "randomisation, from its last layer on; of one draw of random weights, which the interval leaves out"
+        for step in range(1, STEPS)
     },
+    "sanity": f"rank correlation with the heatmap of the model with all weights drawn anew, mean over {DRAWS} draws (interval: "
+    "over records and draws); near 0 is right",
     "stability_noise": "rank correlation with the heatmap of the same record under noise of 0.02 mV; 1 is best",
     "stability_shift": "rank correlation with the heatmap of the same record shifted by 50 ms, shifted back; 1 is best",
     "planted_mass": "on simulated ECGs, share of what speaks for the label on the samples that the finding changed",
@@ -73,25 +78,29 @@ def trust(
     records: int = 100,
     seed: int = 0,
     methods: Sequence[str] | None = None,
+    parts: Sequence[str] | None = None,
     tell: Tell = lambda what, done, total: None,
 ) -> pd.DataFrame:
     """Measure `methods`, or all that explain the model, and write the rows of `summarise` into `out`, .json or .csv.
 
+    parts: those of PARTS to measure, all unless given.
+
     There are `records` of FOLDS, of each label as many, drawn by `seed`; the randomised models see a fifth of them, and a
     tenth of that number is simulated of each finding. BadChoice where no record has any of the labels, a method does not
-    explain the model, `out` cannot be written or its folder of steps is of another run.
+    explain the model, there is no such part, `out` cannot be written or its folder of steps is of another run.
     """
     check_suffix(out)
+    parts = checked_parts(parts)
     methods = list(methods or methods_of(predictor))
     for method in methods:
         check_explains(predictor, method)
     drawn = draw_records(data, predictor.labels, records, seed)
     about = {
         "model": predictor.name, "engine": predictor.engine, "data": data.title, "records": records,
-        "weights": model_digest(predictor.folder),
+        "weights": model_digest(predictor.folder), "parts": parts, "draws": DRAWS,
     }  # fmt: skip
     steps = Steps(out, {**about, "seed": seed, "methods": methods})
-    rows = summarise(measure(predictor, data, drawn, records, methods, steps, tell))
+    rows = summarise(measure(predictor, data, drawn, records, methods, steps, tell, parts))
     write_trust(out, rows, about)
     steps.discard()
     return rows
@@ -105,20 +114,23 @@ def measure(
     methods: Sequence[str],
     steps: Steps,
     tell: Tell,
+    parts: Sequence[str] = PARTS,
 ) -> pd.DataFrame:
-    """A row a case, method and measure of DEFINITIONS: case, group, method, measure, value; NaN where undefined.
+    """A row a case, method, measure of DEFINITIONS and draw of random weights: case, group, method, measure, draw, value.
 
-    A case is a record with one of its labels, or a simulated ECG; its group is the label, or the finding. What `steps`
-    holds is not measured again.
+    A case is a record with one of its labels, or a simulated ECG; its group is the label, or the finding. The value is NaN
+    where it is undefined. What `steps` holds is not measured again.
     """
-    explained = _explain_all(predictor, data, drawn, methods, steps, tell)
     few = {label: ids[: -(-records // (SANITY_SHARE * len(drawn)))] for label, ids in drawn.items()}
-    values = [
-        *_measure_records(predictor, data, drawn, explained, steps, tell),
-        *_measure_sanity(predictor, data, few, explained, steps, tell),
-        *_measure_planted(predictor, -(-records // PLANTED_SHARE), methods, steps, tell),
-    ]
-    return pd.concat(values, ignore_index=True)
+    seen = drawn if "records" in parts else few
+    explained = _explain_all(predictor, data, seen, methods, steps, tell) if {*parts} - {"planted"} else {}
+    by_part = {
+        "records": lambda: _measure_records(predictor, data, drawn, explained, steps, tell),
+        "cascade": lambda: _measure_cascade(predictor, data, few, explained, steps, tell),
+        "sanity": lambda: _measure_sanity(predictor, data, few, explained, steps, tell),
+        "planted": lambda: _measure_planted(predictor, -(-records // PLANTED_SHARE), methods, steps, tell),
+    }
+    return pd.concat([values for part in parts for values in by_part[part]()], ignore_index=True)
 
 
 def draw_records(data: PtbXl, labels: tuple[str, ...], records: int, seed: int) -> dict[str, np.ndarray]:
@@ -139,14 +151,14 @@ def draw_records(data: PtbXl, labels: tuple[str, ...], records: int, seed: int) 
 def summarise(values: pd.DataFrame, samples: int = SAMPLES) -> pd.DataFrame:
     """A row a method, measure and group: method, measure, group, value, low, high, records.
 
-    The mean over the cases where the measure is defined, and its 95 % bootstrap interval over cases; methods are
-    resampled together. Groups of fewer than FEWEST_RECORDS are left out; EVERY is all of them.
+    The mean over the cases, and draws of random weights, where the measure is defined, and its 95 % bootstrap interval over
+    both; methods are resampled together. Groups of fewer than FEWEST_RECORDS are left out; EVERY is all of them.
     """
     found = []
-    for measure in DEFINITIONS:
+    for measure in (name for name in DEFINITIONS if name in set(values["measure"])):
         of_measure = values[values["measure"] == measure]
         for group, own in [(EVERY, of_measure), *of_measure.groupby("group", sort=False)]:
-            table = own.pivot(index=["case", "group"], columns="method", values="value")
+            table = own.pivot(index=["case", "group"], columns=["method", "draw"], values="value")
             if group == EVERY or len(table) >= FEWEST_RECORDS:
                 found += _rows(table, measure, group, samples)
     order = {name: place for place, name in enumerate(dict.fromkeys(values["method"]))}
@@ -162,10 +174,19 @@ def write_trust(path: Path, rows: pd.DataFrame, about: dict) -> None:
         text = rows.round(5).to_csv(index=False)
     else:
         kept = json.loads(rows.round(5).to_json(orient="records"))  # NaN becomes null
-        text = json.dumps({**about, "definitions": DEFINITIONS, "rows": kept}, indent=1) + "\n"
+        defined = {name: words for name, words in DEFINITIONS.items() if name in set(rows["measure"])}
+        text = json.dumps({**about, "definitions": defined, "rows": kept}, indent=1) + "\n"
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)
+
+
+def checked_parts(parts: Sequence[str] | None) -> list[str]:
+    """Those of PARTS, in their order; all where none is given. BadChoice for a part that there is not."""
+    unknown = [part for part in parts or () if part not in PARTS]
+    if unknown:
+        raise BadChoice(f"there is no part {unknown[0]!r}; choose one of {', '.join(PARTS)}")
+    return [part for part in PARTS if part in (parts or PARTS)]
 
 
 def check_suffix(path: Path) -> None:
@@ -268,21 +289,46 @@ def _average_attention(predictor, data, drawn) -> dict[str, np.ndarray]:
     return {label: mean_shares(label) for label in drawn}
 
 
-def _measure_sanity(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
+def _measure_cascade(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
+    """All steps but the last, whose model is the first that `_measure_sanity` looks at."""
+
     def compare(step: int, randomised: Predictor) -> pd.DataFrame:
         found = []
-        for done, ((label, method), heatmaps) in enumerate(explained.items(), start=(step - 1) * len(explained)):
-            tell("randomising", done, STEPS * len(explained))
-            ids = drawn[label]
-            same = similarity(randomised, data.signals(ids), label, method, heatmaps[: len(ids)])
-            found.append(_values(ids, label, method, f"sanity_{step}", same))
+        for done, (label, method) in enumerate(explained, start=(step - 1) * len(explained)):
+            tell("randomising", done, (STEPS - 1) * len(explained))
+            same = _similarity(randomised, data, drawn[label], label, method, explained)
+            found.append(_values(drawn[label], label, method, f"sanity_{step}", same))
         return pd.concat(found, ignore_index=True)
 
     with TemporaryDirectory(prefix="imle-randomised-") as folder:
         return [
-            steps.frame(f"sanity-{step}", partial(compare, step, randomised))
-            for step, (_, randomised) in enumerate(cascade(predictor, Path(folder)), start=1)
+            steps.frame(f"cascade-{step}", partial(compare, step, randomised))
+            for step, (share, randomised) in enumerate(cascade(predictor, Path(folder)), start=1)
+            if share < 1
         ]
+
+
+def _measure_sanity(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
+    """Each draw of random weights by each method; a draw's model is made where it is needed."""
+    found = []
+
+    def compare(draw: int, anew: Callable[[], Predictor], label: str, method: str) -> pd.DataFrame:
+        tell("drawing weights anew", len(found), DRAWS * len(explained))
+        same = _similarity(anew(), data, drawn[label], label, method, explained)
+        return _values(drawn[label], label, method, "sanity", same, draw)
+
+    for draw in range(DRAWS):
+        with TemporaryDirectory(prefix="imle-randomised-") as folder:
+            anew = cache(partial(drawn_anew, predictor, Path(folder), draw))
+            for label, method in explained:
+                own = partial(compare, draw, anew, label, method)
+                found.append(steps.frame(f"sanity-{draw}-{label}-{method}", own))
+    return found
+
+
+def _similarity(randomised: Predictor, data, ids: np.ndarray, label: str, method: str, explained) -> np.ndarray:
+    """(n,) of the records `ids`, the first of those whose heatmaps `explained` has."""
+    return similarity(randomised, data.signals(ids), label, method, explained[label, method][: len(ids)])
 
 
 def _measure_planted(predictor, count: int, methods, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
@@ -301,8 +347,8 @@ def _measure_planted(predictor, count: int, methods, steps: Steps, tell: Tell) -
     return [steps.frame(f"planted-{finding}", partial(plant, finding)) for finding in findings]
 
 
-def _values(cases, group: str, method: str, measure: str, values) -> pd.DataFrame:
-    about = {"group": group, "method": method, "measure": measure}
+def _values(cases, group: str, method: str, measure: str, values, draw: int = 0) -> pd.DataFrame:
+    about = {"group": group, "method": method, "measure": measure, "draw": draw}
     return pd.DataFrame({"case": np.asarray(cases), **about, "value": np.asarray(values, float)})
 
 
@@ -311,17 +357,11 @@ def _some_at_once(items: np.ndarray) -> list[np.ndarray]:
 
 
 def _rows(table: pd.DataFrame, measure: str, group: str, samples: int) -> list[dict]:
-    values = table.to_numpy()
-    defined = np.isfinite(values)
-    filled = np.where(defined, values, 0)
-
-    def means(counts: np.ndarray) -> dict[str, np.ndarray]:
-        totals, numbers = filled.T @ counts, defined.T.astype(float) @ counts
-        found = np.divide(totals, numbers, out=np.full(totals.shape, np.nan), where=numbers > 0)
-        return dict(zip(table.columns, found, strict=True))
-
-    found = bootstrap(means, len(values), samples)
+    """table: a row a case, columns by method and draw."""
+    methods = list(table.columns.unique("method"))
+    values = np.stack([table[method].to_numpy() for method in methods], axis=-1)
+    numbers = np.isfinite(values).any(axis=1).sum(axis=0)
     return [
-        {"method": name, "measure": measure, "group": group, **found[name]._asdict(), "records": int(number)}
-        for name, number in zip(table.columns, defined.sum(axis=0), strict=True)
+        {"method": name, "measure": measure, "group": group, **found._asdict(), "records": int(number)}
+        for name, found, number in zip(methods, over_records_and_repeats(values, samples), numbers, strict=True)
     ]

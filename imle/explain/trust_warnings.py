@@ -15,6 +15,9 @@ FOLDER = RESULTS / "trust"
 # A heatmap that stays this much alike when all weights are drawn anew shows the record rather than the model.
 ALIKE = 0.5
 EVERY = "all"
+# The measure of all weights drawn anew, mean over several draws. In tables without a number of draws it is the last step of the
+# cascade, of one draw.
+SANITY = "sanity"
 
 
 def trust_warnings(model: str, method: str, label: str, is_of_model: Callable[[dict], bool]) -> list[str]:
@@ -23,10 +26,11 @@ def trust_warnings(model: str, method: str, label: str, is_of_model: Callable[[d
     None of them where they pass, or nobody looked. is_of_model: whether a table with these words on its run is of the model, and
     not only of one with its name.
     """
-    # Of one method in two tables, that of more records counts.
+    # Of one method in two tables, that of more records counts; of its sanity, one over several draws before all.
     tables = [_read(path, path.stat().st_mtime) for path in _files(model)]
     tables = sorted((one for one in tables if is_of_model(one.about)), key=lambda one: one.about.get("records", 0))
-    last_sanity = {name: value for one in tables for name, value in one.last_sanity.items()}
+    by_draws = sorted(tables, key=lambda one: "draws" in one.about)
+    last_sanity = {name: value for one in by_draws for name, value in one.last_sanity.items()}
     deletion_gains = {key: row for one in tables for key, row in one.deletion_gains.items()}
     found, title = [], METHODS[method].title
     alike = last_sanity.get(method)
@@ -67,7 +71,7 @@ def _files(model: str) -> list[Path]:
 
 @dataclass(frozen=True)
 class Table:
-    """about: the words on the run. last_sanity: by method, the rank correlation with the heatmaps of a model of weights all
+    """about: the words on the run. last_sanity: by method, the rank correlation with the heatmaps of models of weights all
     drawn anew. deletion_gains: by method and label, the row of how much more hiding what it names costs than at random.
     """
 
@@ -88,8 +92,8 @@ def _read(path: Path, changed: float) -> Table:
 def _table(about: dict) -> Table:
     """What `imle trust` wrote. KeyError, TypeError or AttributeError for anything else."""
     rows = about.pop("rows")
-    of_all = [row for row in rows if row["group"] == EVERY and row["measure"].startswith("sanity_")]
-    last = max((row["measure"] for row in of_all), default=None)
+    of_all = [row for row in rows if row["group"] == EVERY and row["measure"].startswith(SANITY)]
+    last = SANITY if "draws" in about else max((row["measure"] for row in of_all), default=None)
     return Table(
         about,
         {row["method"]: row["value"] for row in of_all if row["measure"] == last and row["value"] is not None},

@@ -21,6 +21,8 @@ FOOT_PX = 44
 # Of the room that a label has across: what its dots share, what one of them takes at most, what a line over them reaches.
 DOTS_SHARE, LANE, LINE_SHARE = 0.84, 0.2, 0.92
 DOT_PX = 8
+# The grid is seen through it.
+BAND_OPACITY = 0.7
 # The axis begins no higher, so that equal figures do not look far apart.
 LATEST_BEGIN = 0.9
 
@@ -122,15 +124,22 @@ def unit_curves(
     reference: Sequence[tuple[float, float]],
     point: tuple[Series, float, float] | None = None,
     markers: bool = False,
+    band: pd.DataFrame | None = None,
     dark: bool = False,
 ) -> go.Figure:
     """Curves of one label within 0..1: the first two columns of each frame are drawn, the third is told when pointed at.
 
     reference: two points of a dotted line (chance, or perfect agreement). point: whose curve, and where on it, a ring
-    stands. markers: also draw each row as a point, for curves of few rows.
+    stands. markers: also draw each row as a point, for curves of few rows. band: its columns x, low and high enclose a grey
+    area behind all.
     """
     theme = theme_of(dark)
     figure = go.Figure()
+    if band is not None:
+        figure.add_scatter(
+            x=[*band["x"], *band["x"][::-1]], y=[*band["low"], *band["high"][::-1]], mode="lines", fill="toself",
+            fillcolor=theme.rule, opacity=BAND_OPACITY, line={"width": 0}, hoverinfo="skip", name="band",
+        )  # fmt: skip
     figure.add_scatter(
         x=[x for x, _ in reference], y=[y for _, y in reference], mode="lines", hoverinfo="skip", name="reference",
         line={"color": theme.muted, "width": 1, "dash": "dot"},
