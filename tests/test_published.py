@@ -33,7 +33,13 @@ def checkpoint(tmp_path_factory):
         file.unlink(missing_ok=True)  # resnet101's has 600 MB, and pytest keeps the folders of three runs
 
 
-@pytest.mark.parametrize("name", CHECKPOINTS)
+# One of 157 million parameters, to write, to read and to run.
+HEAVY = "resnet101"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name == HEAVY else []) for name in CHECKPOINTS]
+)
 def test_answers_as_the_original(name, checkpoint):
     """A wrong order of tensors, padding, epsilon or gate shows as another answer than the published network's."""
     model = load(checkpoint(name), name)

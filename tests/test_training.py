@@ -538,6 +538,7 @@ def test_training_runs_on_other_backends(backend, data, tmp_path):
     assert (tmp_path / "model.keras").is_file()
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one(data, tmp_path):
     """Each device must get its own half of a batch, and the update must be that of the whole batch."""
     train(data, "mousavi", SMALL, tmp_path / "one", options=SMALL_MOUSAVI)

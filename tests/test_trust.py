@@ -342,7 +342,7 @@ def test_the_average_records_attention_is_hidden_over_each_records_own_waves(tmp
 def test_the_command_leaves_no_hole_in_its_table(tmp_path, monkeypatch):
     """A measure that fails for one method, or is forgotten, would be missed only by who reads the published table."""
     monkeypatch.setattr(trust_table, "DRAWS", 1)
-    methods = ["saliency", "integrated_gradients", "attention"]
+    methods = ["integrated_gradients", "attention"]
     small = {"filters": (4, 8), "strides": (2, 2), "blocks": (1, 1), "attention_units": 4}
     saved(tmp_path / "model", models.build("imle_net_plus", classes=3, **small), INFARCTIONS, "mi")
     words = ["trust", "--data-dir", DEMO_COHORT, "--model", tmp_path / "model", "--engine", "keras", "--records", 1]
