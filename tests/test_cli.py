@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from imle.assets import DEMO_COHORT
 from imle.cli import app
+from imle.cli.shell import refusals, telling_bar
 from imle.labels import LABELS
 from imle.leads import LEADS
-from imle.shell import refusals, telling_bar
 
 RECORDS = sorted((DEMO_COHORT / "records100").rglob("*.hea"))
 IMLE = [sys.executable, "-c", "from imle.cli import main; main()"]
@@ -242,7 +242,7 @@ def test_progress_is_said_in_lines_where_no_bar_can_be_drawn(monkeypatch, capsys
     with telling_bar() as tell:
         tell("reading", 2, 2)
     assert capsys.readouterr().err == ""  # it took no time
-    monkeypatch.setattr("imle.shell.QUIET_S", 0)
+    monkeypatch.setattr("imle.cli.shell.QUIET_S", 0)
     with telling_bar() as tell:
         for done in range(101):
             tell("reading", done, 1000)

@@ -170,7 +170,7 @@ def test_a_followed_log_tells_each_line_once(monkeypatch):
         return replace(ended, state=State.RUNNING)
 
     monkeypatch.setattr(jobs, "find", find)
-    monkeypatch.setattr("imle.cli_jobs.FOLLOW_S", 0)
+    monkeypatch.setattr("imle.cli.jobs.FOLLOW_S", 0)
     printed = CliRunner().invoke(app, ["jobs", "log", folder.id, "--lines", "4", "--follow"]).output.splitlines()
     assert printed[:-1] == [*(f"line {number}" for number in range(5, 12)), "end"]
     assert printed[-1].startswith("mousavi-1: stopped")

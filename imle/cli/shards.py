@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import DEFAULT_DATA, DataDir, Engine, ModelName, complain, refusals, telling_bar
+from imle.cli.shell import DEFAULT_DATA, DataDir, Engine, ModelName, complain, refusals, telling_bar
 
 app = typer.Typer(add_completion=False)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from imle.shell import DEFAULT_DATA, DataDir, refusals
+from imle.cli.shell import DEFAULT_DATA, DataDir, refusals
 
 app = typer.Typer(
     help="Training runs that outlive the shell; the same that the training page shows.", add_completion=False

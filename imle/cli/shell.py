@@ -107,3 +107,11 @@ def telling_bar() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(task, what=what, completed=done, total=total)
 
         yield tell
+
+
+def open_with_store(data):
+    """`data` with its waveform store built, under a progress bar where that takes a while."""
+    with bar("building the waveform store", MofNCompleteColumn()) as progress:
+        task = progress.add_task("records", total=None)
+        data.build_store(lambda done, total: progress.update(task, completed=done, total=total))
+    return data
