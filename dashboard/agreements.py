@@ -15,6 +15,7 @@ from imle.explain.agreement import LIKE_AVERAGE
 from imle.explain.agreement_summary import FEWEST_RECORDS, TITLES, summarise
 from imle.explain.cohort_agreement import CELLS, CohortAgreement
 from imle.explain.guidelines import Guideline
+from imle.figures.words import percent
 from imle.leads import LEADS, listed
 from imle.measure.segments import SEGMENTS
 
@@ -75,8 +76,8 @@ def verdict(found: pd.DataFrame, guideline: Guideline) -> str:
     """In words, from the summary of one diagnosis: whether the heatmap follows it or would look so for anybody."""
     own = found.set_index("score").loc[main_score(guideline)]
     where = _place_words(guideline)
-    has = f"{100 * own['value']:.0f} % ({100 * own['low']:.0f} % to {100 * own['high']:.0f} %) of the heatmap"
-    beside = f"{100 * own['chance']:.0f} % by chance, {100 * own['average']:.0f} % of the average heatmap"
+    has = f"{percent(own['value'])} ({percent(own['low'])} to {percent(own['high'])}) of the heatmap"
+    beside = f"{percent(own['chance'])} by chance, {percent(own['average'])} of the average heatmap"
     if own["gain_low"] > 0:
         whose = "the diagnosis's leads" if main_score(guideline) == "lead_mass" else "the diagnosis"
         return f"On {where} lie {has}, against {beside}: it follows {whose}.{_beside_the_waves(found, guideline)}"
@@ -91,7 +92,7 @@ def _beside_the_waves(found: pd.DataFrame, guideline: Guideline) -> str:
     if main_score(guideline) == "mass" or within["high"] >= within["chance"]:
         return ""
     waves = listed(guideline.segments)
-    return f" But in their {waves} lie only {100 * within['value']:.0f} %, less than the {100 * within['chance']:.0f} % by chance."
+    return f" But in their {waves} lie only {percent(within['value'])}, less than the {percent(within['chance'])} by chance."
 
 
 def likeness(rows: pd.DataFrame, whose: str = "") -> str:
@@ -99,7 +100,7 @@ def likeness(rows: pd.DataFrame, whose: str = "") -> str:
     like = int((rows["overlap"] >= LIKE_AVERAGE).sum())
     return (
         f"In {like:,} of {len(rows):,} records the heatmap{f' of {whose}' if whose else ''} hardly differs from the average one "
-        f"({100 * LIKE_AVERAGE:.0f} % of it or more lies where the average's lies)."
+        f"({percent(LIKE_AVERAGE)} of it or more lies where the average's lies)."
     )
 
 
@@ -107,9 +108,9 @@ def example(rows: pd.DataFrame) -> str:
     """How often an inferior infarction looks like the authors' example."""
     there = rows["lead_mass"] >= EXAMPLE_SHARE
     return (
-        f"The authors' example, an inferior infarction, has {100 * EXAMPLE_SHARE:.0f} % or more of the lead importance on II, "
+        f"The authors' example, an inferior infarction, has {percent(EXAMPLE_SHARE)} or more of the lead importance on II, "
         f"III and aVF: so have {int(there.sum())} of these {len(rows):,} records; the largest share is "
-        f"{100 * rows['lead_mass'].max():.0f} %."
+        f"{percent(rows['lead_mass'].max())}."
     )
 
 

@@ -22,6 +22,7 @@ from imle.explain.cohort_agreement import CohortAgreement
 from imle.explain.criteria import CANNOT_TELL, MET, NOT_MET, judge
 from imle.explain.guidelines import ALL, ONE, Guideline
 from imle.figures.heat import USUAL_LEVEL, Heat, heat_title
+from imle.figures.words import percent
 from imle.leads import LEADS, listed
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
@@ -217,7 +218,7 @@ def _likeness(held: Held, segments: np.ndarray) -> None:
     alike = overlap(lead_segment_shares(held.of(label), segments), average)
     if alike >= LIKE_AVERAGE:
         st.markdown(plain(
-            f"The heatmap of {held.title} looks like that of the average record ({100 * alike:.0f} % of it lies where the average's lies): "
+            f"The heatmap of {held.title} looks like that of the average record ({percent(alike)} of it lies where the average's lies): "
             "it says little about this one."
         ))  # fmt: skip
 

@@ -27,6 +27,7 @@ from imle.explain.trust_warnings import trust_warnings
 from imle.figures.compare import Series
 from imle.figures.guidelines import CONFIG, lead_ranking, place_maps, record_cloud, score_rows
 from imle.figures.guidelines_png import agreement_png
+from imle.figures.words import percent
 from imle.leads import LEADS
 from imle.measure.segments import SEGMENTS
 from imle.model_folder import same_model
@@ -199,7 +200,7 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
     listed = agreements.looking_elsewhere(first.rows, score)
     headed("Sure, but looking elsewhere", listed, f"elsewhere_{_file(code, first)}")
     if listed.empty:
-        note(f"No record of {code} has a probability of {100 * agreements.SURE:.0f} % or more.")
+        note(f"No record of {code} has a probability of {percent(agreements.SURE)} or more.")
         return
     key = f"elsewhere_{_file(code, first)}"
     st.dataframe(
@@ -213,7 +214,7 @@ def _elsewhere(first: Shown, score: str, trouble: str | None, code: str) -> None
         },
     )  # fmt: skip
     note(
-        f"Records of {code} to which the model gives {100 * agreements.SURE:.0f} % or more, those with the least "
+        f"Records of {code} to which the model gives {percent(agreements.SURE)} or more, those with the least "
         f"{TITLES[score].lower()} first." + ("" if trouble else " A row opens its record.")
     )
 

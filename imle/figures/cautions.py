@@ -9,6 +9,7 @@ from imle.explain.attribution import ATTENTION, METHODS
 from imle.explain.explanation import Explanation
 from imle.explain.trust_warnings import trust_warnings
 from imle.figures.heat import USUAL_LEVEL, Heat, attention_heat
+from imle.figures.words import percent
 from imle.measure import Measurements
 from imle.measure.segments import segment_of_samples
 
@@ -46,6 +47,6 @@ def _disagreement(explanation: Explanation, measured: Measurements, heat: Heat) 
     if alike >= DISAGREE_BELOW:
         return []
     return [
-        f"Attention and {METHODS[heat.method].title.lower()} point at different places: {100 * alike:.0f} % of one lies where the "
+        f"Attention and {METHODS[heat.method].title.lower()} point at different places: {percent(alike)} of one lies where the "
         "other lies, by lead and wave. Do not take either for the reason of the answer."
     ]

@@ -16,6 +16,7 @@ from imle.figures.report.bars import draw_bar, draw_leads
 from imle.figures.report.page import A4_MM, Box, as_png, blank_page, plain, wrapped, write
 from imle.figures.report.sheet import LEGEND_MM, Overlay, draw_legend, draw_sheet
 from imle.figures.theme import LIGHT
+from imle.figures.words import percent
 from imle.labels import LABEL_TITLES
 
 BAR_MM = 2.8
@@ -78,7 +79,7 @@ def draw_fitted_sheet(
     size = fitting(sheet, box)
     foot = box.top - sheet.height_mm * size
     draw_sheet(page, sheet, explanation.ecg, overlay, box.left, foot, size)
-    true_size = "true to scale on A4" if size == 1 else f"{100 * size:.0f} % of true size on A4"
+    true_size = "true to scale on A4" if size == 1 else f"{percent(size)} of true size on A4"
     scale = f"{sheet.scale_text(explanation.ecg)} · {true_size}"
     write(page, box.left, foot - 1.5, scale, "small", LIGHT.muted, va="top")
     legend_left = box.left + sheet.width_mm * size - LEGEND_MM[0]

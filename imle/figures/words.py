@@ -129,6 +129,11 @@ def today() -> str:
     return dt.date.today().isoformat()
 
 
+def percent(share: float) -> str:
+    """`38 %` of 0.38."""
+    return f"{100 * share:.0f} %"
+
+
 def _known(value):
     """None for what a table or a file leaves empty."""
     return None if value is None or value == "" or value != value else value
