@@ -43,5 +43,6 @@ $(VENV)/.run: $(BIN)/python requirements.txt pyproject.toml
 	touch $@
 
 $(VENV)/.test: $(VENV)/.run requirements-test.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-test.txt
+	# What the tests import of it is compiled then; to compile all of it takes longer.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-test.txt
 	touch $@

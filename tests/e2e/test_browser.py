@@ -127,22 +127,25 @@ def test_a_row_opens_its_own_record_after_the_table_was_sorted(page, address):
     assert page.get_by_test_id("stNumberInputField").input_value() == "60"
 
 
-@pytest.mark.parametrize(("width", "height"), [*SIZES, (1000, 800)])
-def test_one_millivolt_is_ten_squares_and_one_second_25_at_every_window_size(page, address, width, height):
+def test_one_millivolt_is_ten_squares_and_one_second_25_at_every_window_size(page, address):
     """Measured on the picture itself: a trace that is stretched against its grid gives wrong intervals and voltages."""
-    page.set_viewport_size({"width": width, "height": height})
     page.goto(f"{address}/explain?record=2")
-    settled(page)
-    paper = paper_on(page)
-    across_px, down_px = ((lines[-1] - lines[0]) / (len(lines) - 1) for lines in (paper["across"], paper["down"]))
-    assert across_px == pytest.approx(down_px, rel=1e-3)
-    for lines in (paper["across"], paper["down"]):
-        assert [after - before for before, after in pairwise(lines)] == pytest.approx(
-            [across_px] * (len(lines) - 1), abs=0.02
-        )
-    assert paper["drawn"]["1 mV"]["height"] / across_px == pytest.approx(10, abs=0.01)
-    strip_s = 10 - 1 / 500  # its first sample to its last
-    assert paper["drawn"]["II"]["width"] / across_px == pytest.approx(25 * strip_s, abs=0.05)
+    pitches_px = set()
+    for width, height in [*SIZES, (1000, 800)]:
+        page.set_viewport_size({"width": width, "height": height})
+        settled(page)
+        paper = paper_on(page)
+        across_px, down_px = ((lines[-1] - lines[0]) / (len(lines) - 1) for lines in (paper["across"], paper["down"]))
+        assert across_px == pytest.approx(down_px, rel=1e-3)
+        for lines in (paper["across"], paper["down"]):
+            assert [after - before for before, after in pairwise(lines)] == pytest.approx(
+                [across_px] * (len(lines) - 1), abs=0.02
+            )
+        assert paper["drawn"]["1 mV"]["height"] / across_px == pytest.approx(10, abs=0.01)
+        strip_s = 10 - 1 / 500  # its first sample to its last
+        assert paper["drawn"]["II"]["width"] / across_px == pytest.approx(25 * strip_s, abs=0.05)
+        pitches_px.add(round(across_px, 2))
+    assert len(pitches_px) == 3  # it was drawn anew for each window
 
 
 def test_the_pointer_tells_lead_time_voltage_and_value(page, address):
@@ -160,14 +163,18 @@ def test_the_pointer_tells_lead_time_voltage_and_value(page, address):
     assert abs(float(mv.replace("−", "-"))) < 1 and 0 <= float(value) <= 1
 
 
-@pytest.mark.parametrize("overlay", ["band", "trace"])
-def test_the_legend_stands_under_the_sheet_with_its_numbers(page, address, overlay):
-    """A colour without a number says nothing."""
-    page.goto(f"{address}/explain?record=2&reveal=yes&overlay={overlay}")
+def test_the_legend_stands_under_the_sheet_with_its_numbers(page, address):
+    """A colour without a number says nothing, as a band or along the trace."""
+    page.goto(f"{address}/explain?record=2&reveal=yes")
     settled(page)
-    legend = page.locator(f"{SHEET} .colorbar")
-    assert legend.locator(".cbaxis text").all_text_contents() == ["0", "0.25", "0.5", "0.75", "1"]
-    expect(legend).to_contain_text("combined attention, share of the record's maximum")
+    for following in ("overlay=trace", ""):
+        legend = page.locator(f"{SHEET} .colorbar")
+        assert legend.locator(".cbaxis text").all_text_contents() == ["0", "0.25", "0.5", "0.75", "1"]
+        expect(legend).to_contain_text("combined attention, share of the record's maximum")
+        if following:
+            page.keyboard.press("o")
+            page.wait_for_url(f"**{following}**")
+            settled(page)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
