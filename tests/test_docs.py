@@ -241,14 +241,8 @@ def trusted(name: str) -> dict[tuple[str, str, str], dict]:
 
 
 def trust(name: str, method: str, measure: str, group: str = ALL, digits: int = 2) -> str:
-    key, remark = (method, TRUST_MEASURES[measure], group), ""
-    if key in trusted(f"{name}-sanity"):
-        row = trusted(f"{name}-sanity")[key]
-    elif key[1] == "sanity":
-        row, remark = trusted(name)[method, "sanity_6", group], " [one draw]"
-    else:
-        row = trusted(name)[key]
-    return interval(*(row[end] for end in ("value", "low", "high")), digits) + remark
+    row = {**trusted(name), **trusted(f"{name}-sanity")}[method, TRUST_MEASURES[measure], group]
+    return interval(*(row[end] for end in ("value", "low", "high")), digits)
 
 
 def test_findings_say_how_far_methods_are_trusted():
