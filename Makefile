@@ -42,7 +42,7 @@ $(VENV)/.run: $(BIN)/python requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
+# Not compiled: what the tests import is compiled then, and to compile all of it takes longer.
 $(VENV)/.test: $(VENV)/.run requirements-test.txt
-	# What the tests import of it is compiled then; to compile all of it takes longer.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-test.txt
 	touch $@

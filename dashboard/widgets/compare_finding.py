@@ -139,10 +139,11 @@ def _draw_curves(places, models: dict[str, Compared], label: str, model: Compare
         point.rates[name].value for name in ("sensitivity", "specificity", "positive predictive value")
     )
     share = float(y.mean())
+    if_calibrated = found[model.series]["reliability"][["mean_probability", "lowest", "highest"]]
     details = {
         "roc": (((0, 0), (1, 1)), (model.series, 1 - specificity, sensitivity)),
         "precision_recall": (((0, share), (1, share)), (model.series, sensitivity, precision)),
-        "reliability": (((0, 0), (1, 1)), None, _if_calibrated(found[model.series]["reliability"])),
+        "reliability": (((0, 0), (1, 1)), None, if_calibrated),
     }
     for place, (kind, (title, axes)) in zip(places, CURVES.items(), strict=True):
         frames = {series: own[kind] for series, own in found.items()}
@@ -150,13 +151,6 @@ def _draw_curves(places, models: dict[str, Compared], label: str, model: Compare
             _curve(title, axes, frames, f"{kind}_{label}_fold{model.report['fold']}", *details[kind])
             if kind == "reliability":
                 note(f"Grey: {model.series.title}, if perfectly calibrated (95 %).")
-
-
-def _if_calibrated(bins):
-    """Where the model's shares would lie if it were perfectly calibrated, as a band."""
-    return bins.rename(
-        columns={"mean_probability": "x", "low": "from", "lowest": "low", "high": "to", "highest": "high"}
-    )
 
 
 def _curve(title: str, axes: Axes, frames: dict[Series, object], file: str, reference, point, band=None) -> None:

@@ -40,13 +40,9 @@ def guidelines(
         from imle.explain.agreement_summary import TITLES, summarise
         from imle.explain.guidelines import FILE, read_guidelines
         from imle.explain.score_cohort import score_cohort
-        from imle.inference import load_model
-        from imle.ptbxl import PtbXl
-        from imle.tasks import task as task_called
 
         known = read_guidelines(table or FILE)
-        predictor = load_model(model, engine)
-        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
+        predictor, data = model_and_data(model, engine, data_dir)
         with telling_bar() as tell:
             found = score_cohort(predictor, data, [fold], method, known, out, records, tell=tell)
     print(
@@ -82,15 +78,21 @@ def trust(
     with refusals():
         from imle.explain.trust_table import EVERY, check_suffix
         from imle.explain.trust_table import trust as measure_trust
-        from imle.inference import load_model
-        from imle.ptbxl import PtbXl
-        from imle.tasks import task as task_called
 
         check_suffix(out)
-        predictor = load_model(model, engine)
-        data = open_with_store(PtbXl(data_dir, task_called(predictor.card.task)))
+        predictor, data = model_and_data(model, engine, data_dir)
         with telling_bar() as tell:
             rows = measure_trust(predictor, data, out, records, methods=method, parts=part, tell=tell)
     print(f"{predictor.name} ({predictor.engine}), {records} records of folds 9 and 10 of {data.title}")
     for method, own in rows[rows["group"] == EVERY].groupby("method", sort=False):
         print(f"  {method:22}" + "  ".join(f"{row.measure} {row.value:.2f}" for row in own.itertuples()))
+
+
+def model_and_data(model: str, engine: str | None, data_dir: Path):
+    """The predictor, and the data set by the predictor's task with its store built."""
+    from imle.inference import load_model
+    from imle.ptbxl import PtbXl
+    from imle.tasks import task
+
+    predictor = load_model(model, engine)
+    return predictor, open_with_store(PtbXl(data_dir, task(predictor.card.task)))

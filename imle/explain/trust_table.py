@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -290,7 +290,7 @@ def _average_attention(predictor, data, drawn) -> dict[str, np.ndarray]:
 
 
 def _measure_cascade(predictor, data, drawn, explained, steps: Steps, tell: Tell) -> list[pd.DataFrame]:
-    """All steps but the last, whose model is the first that `_measure_sanity` looks at."""
+    """All steps but the last, whose model is the first that `_measure_sanity` looks at, and which is not made here."""
 
     def compare(step: int, randomised: Predictor) -> pd.DataFrame:
         found = []
@@ -303,8 +303,8 @@ def _measure_cascade(predictor, data, drawn, explained, steps: Steps, tell: Tell
     with TemporaryDirectory(prefix="imle-randomised-") as folder:
         return [
             steps.frame(f"cascade-{step}", partial(compare, step, randomised))
-            for step, (share, randomised) in enumerate(cascade(predictor, Path(folder)), start=1)
-            if share < 1
+            for step, (share, randomised) in enumerate(islice(cascade(predictor, Path(folder)), STEPS - 1), start=1)
+            if share < 1  # a small network has fewer steps
         ]
 
 

@@ -130,14 +130,15 @@ def unit_curves(
     """Curves of one label within 0..1: the first two columns of each frame are drawn, the third is told when pointed at.
 
     reference: two points of a dotted line (chance, or perfect agreement). point: whose curve, and where on it, a ring
-    stands. markers: also draw each row as a point, for curves of few rows. band: its columns x, low and high enclose a grey
+    stands. markers: also draw each row as a point, for curves of few rows. band: its columns, x, low and high, enclose a grey
     area behind all.
     """
     theme = theme_of(dark)
     figure = go.Figure()
     if band is not None:
+        x, low, high = (band[column] for column in band.columns)
         figure.add_scatter(
-            x=[*band["x"], *band["x"][::-1]], y=[*band["low"], *band["high"][::-1]], mode="lines", fill="toself",
+            x=[*x, *x[::-1]], y=[*low, *high[::-1]], mode="lines", fill="toself",
             fillcolor=theme.rule, opacity=BAND_OPACITY, line={"width": 0}, hoverinfo="skip", name="band",
         )  # fmt: skip
     figure.add_scatter(

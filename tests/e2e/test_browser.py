@@ -165,16 +165,19 @@ def test_the_pointer_tells_lead_time_voltage_and_value(page, address):
 
 def test_the_legend_stands_under_the_sheet_with_its_numbers(page, address):
     """A colour without a number says nothing, as a band or along the trace."""
-    page.goto(f"{address}/explain?record=2&reveal=yes")
-    settled(page)
-    for following in ("overlay=trace", ""):
+
+    def assert_legend() -> None:
         legend = page.locator(f"{SHEET} .colorbar")
         assert legend.locator(".cbaxis text").all_text_contents() == ["0", "0.25", "0.5", "0.75", "1"]
         expect(legend).to_contain_text("combined attention, share of the record's maximum")
-        if following:
-            page.keyboard.press("o")
-            page.wait_for_url(f"**{following}**")
-            settled(page)
+
+    page.goto(f"{address}/explain?record=2&reveal=yes")
+    settled(page)
+    assert_legend()
+    page.keyboard.press("o")
+    page.wait_for_url("**overlay=trace**")
+    settled(page)
+    assert_legend()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
